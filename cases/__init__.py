@@ -1,0 +1,1 @@
+"""A sealed hit becomes a case: states, reviews, penalty proposal."""

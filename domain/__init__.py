@@ -1,0 +1,1 @@
+"""The words every other package speaks: ids, units, events, findings, registry facts, errors, law tables."""

@@ -1,0 +1,218 @@
+"""What roadside hardware reports, once decoded: one immutable model per kind of message.
+
+The models are the platform's own words; wire formats (ours and vendors') are decoded into them by
+`ingest.decoders`, and the bytes as received are kept beside them for evidence.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, event_id
+
+MAX_AXLES = 16
+"""More axles than any truck on the public road short of special transports; the wire allows no more."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ClockSource(StrEnum):
+    """Where a station's time comes from."""
+
+    GNSS = "gnss"
+    PTP = "ptp"
+    NTP = "ntp"
+    MANUAL = "manual"
+    UNKNOWN = "unknown"
+
+
+class ClockState(_Event):
+    """A station's own report of its clock at the moment of capture."""
+
+    source: ClockSource = ClockSource.UNKNOWN
+    offset_ms: int | None = None
+    synced_at: AwareDatetime | None = None
+
+
+class MessageHeader(_Event):
+    """What every message carries, from the first version of the contract."""
+
+    schema_version: int
+    station: StationId
+    device: DeviceId
+    epoch: Epoch
+    sequence: Sequence
+    captured_at: AwareDatetime
+    sent_at: AwareDatetime
+    clock: ClockState = ClockState()
+    key_id: str | None = None
+    signature: str | None = None
+    """Base64 Ed25519 signature over epoch, sequence, topic and payload; a slot until keys are registered."""
+
+    @property
+    def event_id(self) -> EventId:
+        """The event this message reports."""
+        return event_id(self.station, self.device, self.epoch, self.sequence)
+
+
+class Tyres(StrEnum):
+    """Tyres on each side of an axle."""
+
+    UNKNOWN = "unknown"
+    SINGLE = "single"
+    DUAL = "dual"
+
+
+class VehicleKind(StrEnum):
+    """Truck (货车, one frame) or train (汽车列车, tractor or truck with trailer)."""
+
+    UNKNOWN = "unknown"
+    TRUCK = "truck"
+    TRAIN = "train"
+
+
+class CaptureRole(StrEnum):
+    """What a camera shows of the vehicle (fileType of domain.md D1 maps onto these)."""
+
+    FRONT = "front"
+    REAR = "rear"
+    SIDE = "side"
+    PLATE = "plate"
+    PANORAMA = "panorama"
+
+
+class DrivingFlag(StrEnum):
+    """Conditions under which a weighing is not usable, as the station reports them."""
+
+    STRADDLING = "straddling"
+    REVERSING = "reversing"
+    STOP_AND_GO = "stop-and-go"
+    SPEED_CHANGE = "speed-change"
+    CLOSE_FOLLOWING = "close-following"
+    SIDE_BY_SIDE = "side-by-side"
+    SCALE_JUMPING = "scale-jumping"
+    WRONG_WAY = "wrong-way"
+    TAIL_LOST = "tail-lost"
+    WEIGHING_FAILED = "weighing-failed"
+
+
+class Axle(_Event):
+    """One axle as weighed."""
+
+    load_kg: Annotated[int, Field(ge=0, le=100_000)]
+    tyres: Tyres = Tyres.UNKNOWN
+
+
+class ExpectedCapture(_Event):
+    """A capture the station announces with the weigh record, so that completeness can be decided."""
+
+    device: DeviceId
+    role: CaptureRole
+
+
+class WeighRecord(_Event):
+    """One vehicle's passage over the strips, processed by the station.
+
+    `gross_kg` is the station's own figure; ingest has checked that it agrees with the axle sum.
+    `spacings_mm[i]` is the distance from axle i to axle i + 1. `u_gross_ppm` is the station's
+    declared relative standard uncertainty of the gross mass (one sigma), if it declares one.
+    """
+
+    match_key: Annotated[str, Field(min_length=1, max_length=64)]
+    lane: Annotated[int, Field(ge=1, le=16)]
+    direction: Annotated[str, Field(min_length=1, max_length=16)]
+    speed_m_h: Annotated[int, Field(ge=0, le=300_000)]
+    gross_kg: Annotated[int, Field(ge=0, le=1_000_000)]
+    axles: Annotated[tuple[Axle, ...], Field(min_length=2, max_length=MAX_AXLES)]
+    spacings_mm: tuple[Annotated[int, Field(gt=0, le=60_000)], ...]
+    length_mm: Annotated[int, Field(gt=0, le=120_000)] | None = None
+    acceleration_mm_s2: Annotated[int, Field(ge=-20_000, le=20_000)] | None = None
+    temperature_mk: Annotated[int, Field(ge=180_000, le=380_000)] | None = None
+    u_gross_ppm: Annotated[int, Field(gt=0, le=500_000)] | None = None
+    u_axle_ppm: Annotated[int, Field(gt=0, le=500_000)] | None = None
+    kind: VehicleKind = VehicleKind.UNKNOWN
+    drive_axles: tuple[int, ...] | None = None
+    """1-based numbers of driven axles, front first; None where the station cannot tell."""
+    air_suspension: bool | None = None
+    flags: tuple[DrivingFlag, ...] = ()
+    expected_captures: tuple[ExpectedCapture, ...] = ()
+
+
+class CaptureMeta(_Event):
+    """What a camera says of one image; the image itself travels and is stored as bytes."""
+
+    match_key: Annotated[str, Field(min_length=1, max_length=64)]
+    role: CaptureRole
+    lane: Annotated[int, Field(ge=1, le=16)] | None = None
+    content_type: str
+    sha256: Sha256
+    size_bytes: int
+    width_px: int
+    height_px: int
+
+
+class StationState(StrEnum):
+    """Whether the station is there."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class StationStatus(_Event):
+    """A station's live word of itself (QoS 0, or its last will); never spooled."""
+
+    station: StationId
+    device: DeviceId
+    state: StationState
+    sent_at: datetime | None = None
+    spool_messages: Annotated[int, Field(ge=0)] | None = None
+    software: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Wire(BaseModel):
+    """A message exactly as received, kept for evidence and for quarantine."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic: str
+    payload: bytes
+    content_type: str | None
+    properties: tuple[tuple[str, str], ...]
+    received_at: datetime
+
+
+class WeighMessage(BaseModel):
+    """A decoded weigh record with its header and its wire bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    header: MessageHeader
+    record: WeighRecord
+    wire: Wire
+
+
+class CaptureMessage(BaseModel):
+    """A decoded capture with its header; `image` is the JPEG as received."""
+
+    model_config = ConfigDict(frozen=True)
+
+    header: MessageHeader
+    meta: CaptureMeta
+    image: bytes
+    wire: Wire
+
+
+class StatusMessage(BaseModel):
+    """A decoded status message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: StationStatus
+    wire: Wire
+
+
+Decoded = WeighMessage | CaptureMessage | StatusMessage

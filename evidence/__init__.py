@@ -1,0 +1,1 @@
+"""Originals in; sealed package, log entry and verdict out."""

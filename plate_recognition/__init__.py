@@ -1,0 +1,1 @@
+"""Image in, plate reading out."""

@@ -1,0 +1,1 @@
+"""PostgreSQL, jobs and blobs; the only package that knows psycopg and procrastinate."""

@@ -1,0 +1,15 @@
+"""Fixtures shared by all tests, one file a concern under tests/fixtures."""
+
+import pytest
+
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.brokers",
+    "tests.fixtures.browser",
+]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asyncio, as in production."""
+    return "asyncio"

@@ -1,0 +1,1 @@
+"""Arrays in, weights with uncertainty and findings out; no I/O."""
