@@ -1,1 +1,1 @@
-"""A sealed hit becomes a case: states, reviews, penalty proposal."""
+"""A sealed hit becomes a case: states, leads, claims, reviews, penalty proposal."""

@@ -1,0 +1,204 @@
+"""Deciding a case: one officer's verdict in one round, checked, signed and logged in one transaction.
+
+A decision is taken only if, at the moment it is stored,
+
+1. the reviewer is an officer with a licence valid that day, who has not reviewed the case before
+   (行政处罚法 Art. 42; the database refuses it too);
+2. their claim is still the one they were given (fencing token);
+3. the case is at the version they saw, and every part they had on screen is unchanged (digests);
+4. for a confirmation, every layer of the package's seal holds, verified anew, and they typed the plate;
+5. for a rejection, one of nine reasons is given.
+
+The same idempotency key with the same content gives the first answer again and stores nothing.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cases.claims import held_claim, licensed_reviewer
+from cases.plates import normalised_plate
+from cases.ports import CaseBook, Sign, Verify
+from cases.reasons import BY_CODE, CONFIRMED
+from cases.states import Opinion, Step, next_step, round_of
+from domain.casework import CaseFile, CaseState, Review, Reviewer, Verdict
+from domain.errors import ConflictingChange, NotPermitted, RuleViolation
+from domain.ids import CaseId
+from domain.units import utc_text
+
+STATEMENT_TYPE = "zhichao-decision/1"
+MAX_NOTE = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a reviewer submits."""
+
+    case_id: CaseId
+    username: str
+    fencing_token: int
+    version: int
+    seen: dict[str, str]
+    """Digests by part of what was on screen."""
+    verdict: Verdict
+    reason: str | None
+    """A code of `cases.reasons`; None in a confirmation."""
+    note: str
+    plate: str | None
+    """As typed; None in a rejection."""
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of it."""
+
+    state: CaseState
+    round: int
+    repeated: bool
+    """The same decision had been stored before."""
+
+
+async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Sign, now: datetime) -> Decided:
+    """Store one review and move its case on.
+
+    Raises
+    ------
+    NotPermitted
+        The person may not review this case.
+    ConflictingChange
+        Claim, version or anything on screen has changed; the draft is worth keeping.
+    RuleViolation
+        The decision itself cannot stand: no reason, no plate, a broken seal, a decided case.
+    """
+    earlier = await _repeated(book, decision)
+    if earlier is not None:
+        return earlier
+    who = await licensed_reviewer(book, decision.username, now)
+    case = await book.case(decision.case_id, lock=True)
+    awaited = round_of(case.state)
+    await held_claim(book, decision.case_id, username=decision.username, fencing_token=decision.fencing_token)
+    reason, plate = _checked_content(decision)
+    await _refuse_stale(book, decision, case)
+    if decision.verdict is Verdict.CONFIRM:
+        await _refuse_broken_seal(verify, case)
+    step = await _step(book, case, who, Opinion(decision.verdict, plate))
+    statement = _statement(decision, case, who, reason=reason, plate=plate, step=step, now=now)
+    envelope = sign(statement)
+    await book.add_review(
+        Review(
+            case_id=case.case_id,
+            round=awaited,
+            username=who.username,
+            officer_id=statement["officer"],
+            licence=statement["licence"],
+            verdict=decision.verdict,
+            reason=reason,
+            note=decision.note,
+            plate_typed=plate,
+            seen_digests=decision.seen,
+            idempotency_key=decision.idempotency_key,
+            envelope=envelope,
+            decided_at=now,
+        )
+    )
+    await book.log_decision(case.case_id, decision_leaf(case.case_id, awaited, envelope))
+    await book.set_state(case, step.state, plate=step.plate, at=now)
+    await book.drop_claim(case.case_id)
+    await book.note(case.case_id, actor=who.username, what="reviewed", detail={"round": awaited}, at=now)
+    return Decided(step.state, awaited, repeated=False)
+
+
+def decision_leaf(case_id: CaseId, awaited: int, envelope: bytes) -> bytes:
+    """Return the log leaf of a decision: one sha256sum line, so that the log holds hashes only."""
+    return f"{hashlib.sha256(envelope).hexdigest()}  {case_id}.{awaited}.dsse.json\n".encode()
+
+
+async def _repeated(book: CaseBook, decision: Decision) -> Decided | None:
+    stored = await book.review_by_key(decision.idempotency_key)
+    if stored is None:
+        return None
+    same = (
+        stored.case_id == decision.case_id
+        and stored.username == decision.username
+        and stored.verdict is decision.verdict
+        and stored.seen_digests == decision.seen
+    )
+    if not same:
+        raise ConflictingChange("this idempotency key was used for another decision; reload the page")
+    case = await book.case(decision.case_id)
+    return Decided(case.state, stored.round, repeated=True)
+
+
+def _checked_content(decision: Decision) -> tuple[str, str | None]:
+    if len(decision.note) > MAX_NOTE:
+        raise RuleViolation(f"the note is longer than {MAX_NOTE} characters; shorten it")
+    if decision.verdict is Verdict.CONFIRM:
+        return CONFIRMED, normalised_plate(decision.plate or "")
+    reason = BY_CODE.get(decision.reason or "")
+    if reason is None:
+        raise RuleViolation("a rejection needs one of the nine reasons; choose one")
+    if reason.code == "other" and not decision.note.strip():
+        raise RuleViolation("the reason 'other' needs a note; say what is wrong")
+    return reason.code, None
+
+
+async def _refuse_stale(book: CaseBook, decision: Decision, case: CaseFile) -> None:
+    if decision.version != case.version:
+        raise ConflictingChange("the case has moved on since it was shown; look again, then decide again")
+    current = await book.on_screen(case)
+    changed = sorted(
+        part for part in current.keys() | decision.seen.keys() if current.get(part) != decision.seen.get(part)
+    )
+    if changed:
+        raise ConflictingChange(
+            f"changed since it was shown: {', '.join(changed)}; look again, then decide again"
+        )
+
+
+async def _refuse_broken_seal(verify: Verify, case: CaseFile) -> None:
+    report = await verify(case.package_folder)
+    if not report.ok:
+        broken = ", ".join(layer.name for layer in report.layers if not layer.ok) or "no layer was checked"
+        raise RuleViolation(
+            f"the seal does not hold ({broken}); such a case can only be rejected"
+        )
+
+
+async def _step(book: CaseBook, case: CaseFile, who: Reviewer, opinion: Opinion) -> Step:
+    earlier = await book.reviews(case.case_id)
+    if any(one.officer_id == who.officer_id for one in earlier):
+        raise NotPermitted(
+            "you have reviewed this case in an earlier round; another officer must do this one"
+        )
+    return next_step(case.state, [*(Opinion(one.verdict, one.plate_typed) for one in earlier), opinion])
+
+
+def _statement(
+    decision: Decision,
+    case: CaseFile,
+    who: Reviewer,
+    *,
+    reason: str,
+    plate: str | None,
+    step: Step,
+    now: datetime,
+) -> dict[str, Any]:
+    return {
+        "type": STATEMENT_TYPE,
+        "case": case.case_id,
+        "event": case.event_id,
+        "round": round_of(case.state),
+        "officer": who.officer_id,
+        "licence": who.licence,
+        "verdict": decision.verdict.value,
+        "reason": reason,
+        "note": decision.note,
+        "plate": plate,
+        "seen": decision.seen,
+        "tagmanifest": case.tagmanifest,
+        "state_after": step.state.value,
+        "decided_at": utc_text(now),
+        "idempotency_key": decision.idempotency_key,
+    }
