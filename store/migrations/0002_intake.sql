@@ -14,7 +14,8 @@ CREATE TABLE ledger (
     PRIMARY KEY (station_id, device_id, epoch, sequence)
 );
 
-CREATE TABLE passage (
+-- The shape of passage; which kind of table gets it is decided below.
+CREATE TABLE passage_shape (
     event_id        text NOT NULL,
     captured_at     timestamptz NOT NULL,
     station_id      text NOT NULL,
@@ -43,7 +44,23 @@ CREATE TABLE passage (
     wire_properties jsonb NOT NULL,
     wire_payload    bytea NOT NULL,             -- exactly as received
     PRIMARY KEY (event_id, captured_at)
-) PARTITION BY RANGE (captured_at);
+);
+
+-- A hypertable where this database has the TimescaleDB extension, native range partitions elsewhere
+-- (store.partitions makes those); what reads it is the same SQL.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        CREATE TABLE passage (LIKE passage_shape INCLUDING ALL);
+        PERFORM create_hypertable(
+            'passage', 'captured_at', chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
+    ELSE
+        CREATE TABLE passage (LIKE passage_shape INCLUDING ALL) PARTITION BY RANGE (captured_at);
+        CREATE TABLE passage_default PARTITION OF passage DEFAULT;
+    END IF;
+END
+$$;
+DROP TABLE passage_shape;
 
 CREATE INDEX passage_pairing ON passage (station_id, match_key, captured_at);
 CREATE INDEX passage_by_time ON passage (captured_at DESC);
@@ -112,7 +129,7 @@ CREATE TABLE quarantine (
     payload_sha256  text NOT NULL,
     payload_size    bigint NOT NULL,
     payload         bytea,                      -- up to the size cap; beyond it the blob store has it
-    UNIQUE NULLS NOT DISTINCT (topic, station_id, device_id, epoch, sequence, payload_sha256)
+    fingerprint     bytea NOT NULL UNIQUE       -- of all that was claimed and sent: a resend adds no row
 );
 
 CREATE INDEX quarantine_by_time ON quarantine (received_at DESC);

@@ -1,0 +1,1 @@
+"""What an installation brings along when it is given no database and no broker."""

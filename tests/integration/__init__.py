@@ -1,0 +1,1 @@
+"""Against real components: databases, brokers, browsers."""
