@@ -1,0 +1,1 @@
+"""Without any component beyond the process."""

@@ -1,0 +1,1 @@
+"""The MQTT contract, decoders, batching and receipts, without a broker."""
