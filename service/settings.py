@@ -1,0 +1,258 @@
+"""Every setting of the service, in one documented class; the only module that reads the environment.
+
+Settings are environment variables beginning with ``ZHICHAO_``; with none set, everything runs
+on embedded defaults below the data folder. Secrets are files, or are held as `SecretStr`, so that
+printing or logging the settings never shows them. `docs/reference/settings.md` is made from the
+descriptions below and checked by a test.
+"""
+
+import json
+import os
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import ConfigurationError
+from domain.screening import Formula
+
+PREFIX = "ZHICHAO_"
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class BrokerKind(StrEnum):
+    """Which broker messages come through; an explicit choice, never detected."""
+
+    EMBEDDED = "embedded"
+    MOSQUITTO = "mosquitto"
+
+
+class Settings(BaseSettings):
+    """What can be configured. Field `x` is read from the environment variable ``ZHICHAO_X``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", validate_default=True
+    )
+
+    data: Path = Field(
+        default=Path("data/service"),
+        description="Folder of everything this installation keeps: embedded database, images, evidence, "
+        "keys. Back it up as a whole.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL connection string (15 to 18, database in UTF-8 with a UTF-8 ctype). "
+        "Absent: an embedded PostgreSQL below the data folder.",
+    )
+    evidence_folder: Path | None = Field(
+        default=None, description="Folder of sealed packages. Absent: `evidence` below the data folder."
+    )
+    blob_folder: Path | None = Field(
+        default=None, description="Folder of images as received. Absent: `blobs` below the data folder."
+    )
+    log_folder: Path | None = Field(
+        default=None,
+        description="Folder of the transparency log's tiles and checkpoint. Absent: `log` below the data "
+        "folder. Workers on several machines need it shared; one of them writes at a time.",
+    )
+    keys_folder: Path | None = Field(
+        default=None,
+        description="Folder of the private keys (service, log, witness, test TSA), files of mode 0600. "
+        "Absent: `keys` below the data folder. Made on the first start.",
+    )
+    trust_file: Path | None = Field(
+        default=None,
+        description="Trust file that packages are verified against. Absent: `trust.json` below the data "
+        "folder, written when the keys are made. Publish it apart from the packages.",
+    )
+
+    broker_kind: BrokerKind = Field(
+        default=BrokerKind.EMBEDDED,
+        description="`embedded`: a broker inside this installation, on loopback only, one ingester. "
+        "`mosquitto`: any MQTT 5 broker by address, with shared subscriptions.",
+    )
+    broker_host: str = Field(default="127.0.0.1", description="Host of the MQTT broker.")
+    broker_port: Port = Field(default=1883, description="Port of the MQTT 5 listener.")
+    broker_port_311: Port = Field(
+        default=1884, description="Port of the embedded broker's MQTT 3.1.1 listener, for old stations."
+    )
+    broker_ca_file: Path | None = Field(
+        default=None,
+        description="CA certificates (PEM) that the broker's certificate is checked against; turns TLS on.",
+    )
+    broker_cert_file: Path | None = Field(
+        default=None, description="This service's client certificate (PEM), where the broker asks for one."
+    )
+    broker_key_file: Path | None = Field(
+        default=None, description="Private key (PEM) of the client certificate."
+    )
+    broker_credentials_file: Path | None = Field(
+        default=None,
+        description="File with `username:password` for the broker on its first line; mode 0600.",
+    )
+    broker_share_group: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="Group of an MQTT 5 shared subscription, so that several ingesters divide the work. "
+        "Only with `mosquitto`.",
+    )
+
+    web_host: str = Field(
+        default="127.0.0.1", description="Address the web listens on; put TLS before any other."
+    )
+    web_port: Port = Field(default=8080, description="Port the web listens on.")
+    session_minutes: int = Field(
+        default=480, ge=5, le=10_080, description="How long a login lasts, in minutes."
+    )
+
+    max_payload_bytes: int = Field(
+        default=20_971_520,
+        ge=65_536,
+        description="Largest message accepted, in bytes; larger ones are refused with a reason.",
+    )
+    capture_deadline_s: int = Field(
+        default=10,
+        ge=1,
+        le=600,
+        description="Seconds a flagged passage waits for its captures before it is settled without them.",
+    )
+
+    rule_formula: Formula = Field(
+        default=Formula.DEDUCT,
+        description="How the tolerance MPE is taken off the measured mass m: `deduct` m(1-MPE), "
+        "`bound` m/(1+MPE), `limit` against L(1+MPE).",
+    )
+    rule_guard_k_milli: int = Field(
+        default=2_000,
+        ge=0,
+        le=10_000,
+        description="Guard band in thousandths of the standard uncertainty u: a passage is flagged only if "
+        "m - k u is over the limit too.",
+    )
+    rule_default_u_gross_ppm: int = Field(
+        default=15_000,
+        gt=0,
+        le=500_000,
+        description="Relative standard uncertainty of the gross mass, in parts per million, where a station "
+        "declares none.",
+    )
+    law_confirmed_rows: frozenset[str] = Field(
+        default=frozenset(),
+        description="JSON list of law-table row ids that this deployment's lawyers have confirmed; "
+        "rows of lower confidence are not used without it.",
+    )
+
+    tsa_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="RFC 3161 time stamp authority. Absent: a test authority of our own, plainly marked as "
+        "such, which proves nothing to anybody else.",
+    )
+    tsa_certificate_file: Path | None = Field(
+        default=None, description="Certificate (PEM) of the time stamp authority, put into the trust file."
+    )
+
+    ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
+    ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
+    worker_jobs: int = Field(
+        default=2, ge=1, le=64, description="Jobs one worker process has in hand at the same time."
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Least severe level written to stderr.",
+    )
+
+    @property
+    def evidence_root(self) -> Path:
+        """Where sealed packages lie."""
+        return self.evidence_folder or self.data / "evidence"
+
+    @property
+    def blob_root(self) -> Path:
+        """Where images lie, content-addressed."""
+        return self.blob_folder or self.data / "blobs"
+
+    @property
+    def log_root(self) -> Path:
+        """Where the transparency log lies."""
+        return self.log_folder or self.data / "log"
+
+    @property
+    def keys_root(self) -> Path:
+        """Where the private keys lie."""
+        return self.keys_folder or self.data / "keys"
+
+    @property
+    def trust_path(self) -> Path:
+        """The trust file."""
+        return self.trust_file or self.data / "trust.json"
+
+    @property
+    def capture_deadline(self) -> timedelta:
+        """How long a flagged passage waits for its captures."""
+        return timedelta(seconds=self.capture_deadline_s)
+
+    def require_database_url(self) -> str:
+        """Return the connection string.
+
+        Raises
+        ------
+        ConfigurationError
+            None is set: the embedded database runs only under `zhichao serve` and `make run`.
+        """
+        if self.database_url is None:
+            raise ConfigurationError(
+                "no database: set ZHICHAO_DATABASE_URL, or use `zhichao serve`, which brings its own"
+            )
+        return self.database_url.get_secret_value()
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    ConfigurationError
+        A variable has a value that cannot be; every such variable is named.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{PREFIX}{_name(item['loc'])}: {item['msg']}" for item in error.errors())
+        raise ConfigurationError(
+            f"settings cannot be used ({wrong}); see docs/reference/settings.md"
+        ) from None
+
+
+def unknown_variables() -> list[str]:
+    """Return variables that begin with ``ZHICHAO_`` and name no setting: misspelt ones, mostly."""
+    known = {PREFIX + field.upper() for field in Settings.model_fields} | {"ZHICHAO_TEST_COUNTS"}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment in which a child process reads exactly these settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    own = {
+        PREFIX + field.upper(): _text(value)
+        for field in Settings.model_fields
+        if (value := getattr(settings, field)) is not None
+    }
+    return inherited | own
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, frozenset):
+        return json.dumps(sorted(value))
+    return str(value)
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return "_".join(str(part) for part in location).upper()

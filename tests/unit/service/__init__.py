@@ -1,0 +1,1 @@
+"""The service without its neighbours: settings, documents, supervision, doctor."""
