@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, event_id
+from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, event_id, sha256_of
 
 MAX_AXLES = 16
 """More axles than any truck on the public road short of special transports; the wire allows no more."""
@@ -183,6 +183,21 @@ class Wire(BaseModel):
     content_type: str | None
     properties: tuple[tuple[str, str], ...]
     received_at: datetime
+    body_offset: int = 0
+    """Bytes before the body: the length of the header frame of MQTT 3.1.1 stations, 0 in MQTT 5."""
+
+    @property
+    def body(self) -> bytes:
+        """What the station measured or pictured, without the header's frame."""
+        return self.payload[self.body_offset :]
+
+    @property
+    def body_sha256(self) -> Sha256:
+        """The digest that tells a duplicate from a conflict.
+
+        The frame is left out because `sent_at` in it changes each time a spooled message is sent.
+        """
+        return sha256_of(self.body)
 
 
 class WeighMessage(BaseModel):
