@@ -6,7 +6,7 @@ CREATE TABLE ledger (
     device_id      text NOT NULL,
     epoch          text NOT NULL,
     sequence       bigint NOT NULL,
-    payload_sha256 bytea NOT NULL CHECK (octet_length(payload_sha256) = 32),
+    payload_sha256 bytea NOT NULL CHECK (octet_length(payload_sha256) = 32),  -- of the body, without framing
     event_id       text NOT NULL,
     outcome        text NOT NULL CHECK (outcome IN ('passage', 'capture', 'quarantine')),
     duplicates     integer NOT NULL DEFAULT 0,
@@ -41,6 +41,7 @@ CREATE TABLE passage_shape (
     context         jsonb NOT NULL,             -- domain.registry.StationContext as of captured_at
     screening       jsonb NOT NULL,             -- domain.screening.Screening
     wire_topic      text NOT NULL,
+    wire_content_type text,
     wire_properties jsonb NOT NULL,
     wire_payload    bytea NOT NULL,             -- exactly as received
     PRIMARY KEY (event_id, captured_at)
@@ -72,12 +73,18 @@ CREATE TABLE hit (
     captured_at       timestamptz NOT NULL,
     station_id        text NOT NULL,
     match_key         text NOT NULL,
-    expected_captures smallint NOT NULL,
+    expected_captures text[] NOT NULL,          -- as announced: device/role; else by the site's profile: /role
     deadline          timestamptz NOT NULL,     -- captures later than this make a supplement
     state             text NOT NULL DEFAULT 'waiting'
         CHECK (state IN ('waiting', 'reading', 'sealing', 'sealed', 'incomplete', 'open')),
     missing           text[] NOT NULL DEFAULT '{}',
     updated_at        timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE blob (
+    sha256     text PRIMARY KEY CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    size_bytes bigint NOT NULL,
+    stored_at  timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE capture (
@@ -91,7 +98,7 @@ CREATE TABLE capture (
     stored_at        timestamptz NOT NULL DEFAULT now(),
     match_key        text NOT NULL,
     role             text NOT NULL,
-    blob_sha256      text NOT NULL,
+    blob_sha256      text NOT NULL REFERENCES blob,
     size_bytes       integer NOT NULL,
     content_type     text NOT NULL,
     width_px         integer NOT NULL,
@@ -101,18 +108,13 @@ CREATE TABLE capture (
     meta             jsonb NOT NULL,
     wire_topic       text NOT NULL,
     wire_properties  jsonb NOT NULL,
-    wire_sha256      text NOT NULL              -- of the payload as received; differs from blob_sha256 where framed
+    wire_sha256      text NOT NULL,             -- of the payload as received; differs from blob_sha256 where framed
+    wire_prefix      bytea                      -- payload = prefix || image; null: the payload is a blob of its own
 );
 
 CREATE INDEX capture_of_passage ON capture (passage_event_id);
 CREATE INDEX capture_unpaired ON capture (station_id, match_key, captured_at) WHERE passage_event_id IS NULL;
 CREATE INDEX capture_blob ON capture (blob_sha256);
-
-CREATE TABLE blob (
-    sha256     text PRIMARY KEY CHECK (sha256 ~ '^[0-9a-f]{64}$'),
-    size_bytes bigint NOT NULL,
-    stored_at  timestamptz NOT NULL DEFAULT now()
-);
 
 CREATE TABLE quarantine (
     quarantine_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -128,7 +130,7 @@ CREATE TABLE quarantine (
     properties      jsonb NOT NULL,
     payload_sha256  text NOT NULL,
     payload_size    bigint NOT NULL,
-    payload         bytea,                      -- up to the size cap; beyond it the blob store has it
+    payload         bytea,                      -- null where it lies in the blob store under its digest
     fingerprint     bytea NOT NULL UNIQUE       -- of all that was claimed and sent: a resend adds no row
 );
 

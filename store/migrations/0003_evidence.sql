@@ -68,3 +68,12 @@ CREATE TABLE capture_statement_subject (
     statement_id bigint REFERENCES capture_statement
 );
 CREATE INDEX capture_statement_waiting ON capture_statement_subject (queued_at) WHERE statement_id IS NULL;
+
+-- Why a job's last attempt failed; the job table itself keeps no errors.
+CREATE TABLE job_failure (
+    job_id    bigint PRIMARY KEY,
+    task      text NOT NULL,
+    kwargs    jsonb NOT NULL,
+    error     text NOT NULL,
+    failed_at timestamptz NOT NULL DEFAULT now()
+);

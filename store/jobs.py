@@ -1,0 +1,250 @@
+"""Jobs: what is to be done after a commit, kept in the same database and deferred in the same transaction.
+
+Rules
+-----
+- A job is deferred on the connection that writes the fact it follows from: both are there, or neither.
+- Jobs of one hit carry its lock, so that two workers do not work on one hit by plan. A stalled
+  worker's job is given to another one while the first may still live, so every step is idempotent all
+  the same.
+- Procrastinate holds back a job while an older one of the same lock and priority waits, even one
+  scheduled for later. A job at a deadline therefore has a lower priority: it delays nothing.
+- A job that fails is retried with growing pauses; after `MAX_ATTEMPTS` it stays, failed, with its last
+  error, for the web page to show.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import psycopg
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.manager import JobManager
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from psycopg.types.json import Jsonb
+
+from domain.ids import EventId
+from store.connection import Connection, Pool
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 8
+LONGEST_PAUSE_S = 300
+HEARTBEAT_S = 2.0
+STALLED_AFTER_S = 15.0
+POLL_S = 1.0
+AT_ONCE = 0
+AT_DEADLINE = -10
+QUEUE = "pipeline"
+
+
+class Task(StrEnum):
+    """The steps of a hit's way that run as jobs; each takes `event_id`."""
+
+    SETTLE_HIT = "settle_hit"
+    READ_PLATE = "read_plate"
+    SEAL_PACKAGE = "seal_package"
+    FINISH_PACKAGE = "finish_package"
+    OPEN_LEAD = "open_lead"
+
+
+TaskBody = Callable[[EventId], Awaitable[None]]
+
+
+class PendingJob(NamedTuple):
+    """A job to defer: one step of one hit, at once or not before `at`."""
+
+    task: Task
+    event_id: EventId
+    at: datetime | None = None
+    priority: int = AT_ONCE
+
+
+class FailedJob(NamedTuple):
+    """A job that was given up, for the operator."""
+
+    job_id: int
+    task: str
+    event_id: str
+    attempts: int
+    failed_at: datetime | None
+    error: str | None
+
+
+class _BackOff(BaseRetryStrategy):
+    """Pauses of 2, 4, 8 ... seconds, at most `LONGEST_PAUSE_S`."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if job.attempts + 1 >= MAX_ATTEMPTS:
+            return None
+        return RetryDecision(retry_in={"seconds": min(LONGEST_PAUSE_S, 2 ** (job.attempts + 1))})
+
+
+# Deferring always happens on the caller's connection, so this connector never opens one of its own.
+_deferring = JobManager(PsycopgConnector())
+
+
+async def defer(
+    conn: Connection, task: Task, event_id: EventId, *, at: datetime | None = None, priority: int = AT_ONCE
+) -> None:
+    """Defer one job in the caller's transaction."""
+    await defer_all(conn, [PendingJob(task, event_id, at, priority)])
+
+
+async def defer_all(conn: Connection, jobs: Sequence[PendingJob]) -> None:
+    """Defer jobs in the caller's transaction, in one statement."""
+    if not jobs:
+        return
+    await _deferring.batch_defer_jobs_async(
+        [
+            Job(
+                queue=QUEUE,
+                task_name=job.task,
+                priority=job.priority,
+                lock=f"hit:{job.event_id}",
+                queueing_lock=None,
+                task_kwargs={"event_id": job.event_id},
+                scheduled_at=job.at,
+            )
+            for job in jobs
+        ],
+        connection=conn,
+    )
+
+
+async def open_job_app(pool: Pool, tasks: Mapping[Task, TaskBody]) -> App:
+    """Return an app that runs `tasks` with the pool's connections; the caller keeps the pool open."""
+    app = App(connector=PsycopgConnector())
+    for task, body in tasks.items():
+        app.task(name=task, queue=QUEUE, retry=_BackOff(), pass_context=True)(_recording_failure(pool, body))
+    await app.open_async(pool)
+    return app
+
+
+async def run_worker(
+    app: App, *, concurrency: int = 1, stop_grace_s: float = 10.0, wait: bool = True
+) -> None:
+    """Run jobs, and rescue those of killed workers, until cancelled; `wait=False` ends when none is due.
+
+    A failing connection ends procrastinate's worker; it is started again while the pool reconnects.
+    """
+    rescue = asyncio.create_task(_rescue_for_ever(app))
+    try:
+        while True:
+            try:
+                await app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=concurrency,
+                    wait=wait,
+                    install_signal_handlers=False,
+                    delete_jobs=DeleteJobCondition.SUCCESSFUL,
+                    fetch_job_polling_interval=POLL_S,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=STALLED_AFTER_S,
+                    shutdown_graceful_timeout=stop_grace_s,
+                )
+            except (ConnectorException, psycopg.OperationalError) as error:
+                log.warning("the worker lost the database (%s) and starts again", error)
+            if not wait:
+                return
+            await asyncio.sleep(POLL_S)
+    finally:
+        rescue.cancel()
+        await asyncio.gather(rescue, return_exceptions=True)
+
+
+async def rescue_stalled_jobs(app: App, *, stalled_after_s: float = STALLED_AFTER_S) -> int:
+    """Put jobs of workers without a heartbeat back into the queue; return how many.
+
+    A worker killed in the middle leaves its job "doing", which would hold the hit's lock for ever.
+    """
+    rescued = 0
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after_s):
+        try:
+            await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))
+        except ConnectorException as error:
+            log.info("job %s was finished while being rescued (%s)", job.id, error)
+            continue
+        log.warning("job %s (%s) of a stalled worker goes back into the queue", job.id, job.task_name)
+        rescued += 1
+    return rescued
+
+
+async def failed_jobs(conn: Connection, *, limit: int = 100) -> list[FailedJob]:
+    """Return jobs that were given up, the latest first."""
+    cursor = await conn.execute(
+        """
+        SELECT job.id, job.task_name, job.args ->> 'event_id', job.attempts, failure.failed_at, failure.error
+        FROM procrastinate_jobs AS job LEFT JOIN job_failure AS failure ON failure.job_id = job.id
+        WHERE job.status = 'failed'
+        ORDER BY job.id DESC LIMIT %s
+        """,
+        [limit],
+    )
+    return [FailedJob(*row) for row in await cursor.fetchall()]
+
+
+async def count_jobs(conn: Connection) -> dict[str, int]:
+    """Return how many jobs there are by state: todo (due now), doing, failed."""
+    cursor = await conn.execute(
+        """
+        SELECT status::text, count(*) FROM procrastinate_jobs
+        WHERE status <> 'todo' OR scheduled_at IS NULL OR scheduled_at <= now()
+        GROUP BY status
+        """
+    )
+    return {"todo": 0, "doing": 0, "failed": 0} | dict(await cursor.fetchall())
+
+
+async def retry_failed_job(conn: Connection, job_id: int) -> bool:
+    """Give a job that was given up a new set of attempts; False where it is not failed (any more)."""
+    cursor = await conn.execute(
+        """
+        UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL
+        WHERE id = %s AND status = 'failed'
+        """,
+        [job_id],
+    )
+    return cursor.rowcount == 1
+
+
+def _recording_failure(pool: Pool, body: TaskBody) -> Callable[..., Awaitable[None]]:
+    """Wrap a task so that its error outlives the attempt: procrastinate itself keeps none."""
+
+    async def run(context: JobContext, event_id: str) -> None:
+        try:
+            await body(EventId(event_id))
+        except Exception as error:
+            await _record_failure(pool, context.job, error)
+            raise
+
+    return run
+
+
+async def _record_failure(pool: Pool, job: Job, error: Exception) -> None:
+    text = f"{type(error).__name__}: {error}".replace("\0", "\N{REPLACEMENT CHARACTER}")[:2000]
+    try:
+        async with pool.connection() as conn:
+            await conn.execute(
+                """
+                INSERT INTO job_failure (job_id, task, kwargs, error) VALUES (%s, %s, %s, %s)
+                ON CONFLICT (job_id) DO UPDATE SET error = excluded.error, failed_at = now()
+                """,
+                [job.id, job.task_name, Jsonb(job.task_kwargs), text],
+            )
+    except psycopg.OperationalError:
+        # The database is what failed: the attempt's own error matters more, and is raised by the caller.
+        log.warning("cannot record why job %s failed: %s", job.id, text)
+
+
+async def _rescue_for_ever(app: App) -> None:
+    while True:
+        await asyncio.sleep(STALLED_AFTER_S / 3)
+        try:
+            await rescue_stalled_jobs(app)
+        except (ConnectorException, psycopg.OperationalError) as error:
+            log.warning("cannot look for stalled jobs (%s); trying again", error)

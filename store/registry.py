@@ -1,0 +1,195 @@
+"""The registry in the database: loaded from a file, looked up as of the passage, never as of now.
+
+A fact's days are local days in Asia/Shanghai, as on the certificate and the announcement; a moment
+belongs to the day it has there. Loading adds and updates; it deletes nothing, because passages of
+the past still depend on it. A fact ends by its `valid_to`.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg import sql
+
+from domain.errors import ConfigurationError
+from domain.ids import DeviceId, OfficerId, StationId
+from domain.registry import StationContext
+from store.connection import Connection
+from store.registry_file import RegistryFile, parse_registry, read_registry
+
+__all__ = [
+    "LOCAL_TIME",
+    "KnownDevice",
+    "RegistryFile",
+    "contexts_at",
+    "known_devices",
+    "load_registry",
+    "local_day",
+    "officer_licence_at",
+    "parse_registry",
+    "read_registry",
+]
+
+LOCAL_TIME = ZoneInfo("Asia/Shanghai")
+
+
+class KnownDevice(NamedTuple):
+    """What ingest needs to know of a registered device; days inclusive."""
+
+    kind: str
+    decoder: str
+    valid_from: date
+    valid_to: date | None
+
+
+def local_day(moment: datetime) -> date:
+    """Return the day `moment` belongs to in China: the day that validity is judged by."""
+    return moment.astimezone(LOCAL_TIME).date()
+
+
+async def load_registry(conn: Connection, registry: RegistryFile) -> None:
+    """Write every entry of the file, in the caller's transaction; loading twice changes nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        An entry refers to a site, station or device that neither the file nor the database has.
+    """
+    officers = [{"officer_id": officer.officer_id, "name": officer.name} for officer in registry.officers]
+    licences = [
+        {"officer_id": officer.officer_id} | licence.model_dump()
+        for officer in registry.officers
+        for licence in officer.licences
+    ]
+    tables = (
+        ("site", ["site_id"], [entry.model_dump() for entry in registry.sites]),
+        ("station", ["station_id"], [entry.model_dump() for entry in registry.stations]),
+        ("device", ["station_id", "device_id"], [entry.model_dump() for entry in registry.devices]),
+        (
+            "device_key",
+            ["station_id", "device_id", "key_id"],
+            [entry.model_dump() for entry in registry.device_keys],
+        ),
+        (
+            "certificate",
+            ["station_id", "device_id", "number"],
+            [entry.model_dump() for entry in registry.certificates],
+        ),
+        ("announcement", ["site_id", "number"], [entry.model_dump() for entry in registry.announcements]),
+        ("legal_basis", ["site_id", "valid_from"], [entry.model_dump() for entry in registry.legal_basis]),
+        ("officer", ["officer_id"], officers),
+        ("officer_licence", ["officer_id", "number"], licences),
+    )
+    try:
+        for table, key, rows in tables:
+            await _upsert(conn, table, key, rows)
+    except psycopg.IntegrityError as error:
+        raise ConfigurationError(
+            f"the registry does not fit together: {error.diag.message_primary} "
+            f"({error.diag.message_detail}); correct the entry or add what it refers to"
+        ) from error
+
+
+async def known_devices(conn: Connection) -> dict[tuple[StationId, DeviceId], KnownDevice]:
+    """Return every registered device."""
+    cursor = await conn.execute(
+        "SELECT station_id, device_id, kind, decoder, valid_from, valid_to FROM device"
+    )
+    return {(row[0], row[1]): KnownDevice(*row[2:]) for row in await cursor.fetchall()}
+
+
+async def contexts_at(
+    conn: Connection, wanted: Sequence[tuple[StationId, DeviceId, datetime]]
+) -> list[StationContext | None]:
+    """Return what was in force at each moment for each device, in the order asked.
+
+    None where the device was not registered on that day. Where several certificates, announcements
+    or legal bases hold on one day, the one that began last does.
+    """
+    keys = [(station, device, local_day(moment)) for station, device, moment in wanted]
+    distinct = list(dict.fromkeys(keys))
+    cursor = await conn.execute(
+        _CONTEXTS, [[key[column] for key in distinct] for column in range(3)] if distinct else [[], [], []]
+    )
+    found: dict[tuple[StationId, DeviceId, date], StationContext] = {}
+    for station, device, day, site, certificate, announcement, legal_basis in await cursor.fetchall():
+        found[station, device, day] = StationContext.model_validate(
+            {
+                "station": station,
+                "device": device,
+                "site": site,
+                "certificate": certificate,
+                "announcement": announcement,
+                "legal_basis": legal_basis,
+            }
+        )
+    return [found.get(key) for key in keys]
+
+
+async def officer_licence_at(conn: Connection, officer: OfficerId, day: date) -> str | None:
+    """Return the number of the officer's licence (执法证) that holds on `day`, or None."""
+    cursor = await conn.execute(
+        """
+        SELECT number FROM officer_licence
+        WHERE officer_id = %s AND %s BETWEEN valid_from AND valid_to
+        ORDER BY valid_from DESC LIMIT 1
+        """,
+        [officer, day],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+_CONTEXTS = """
+SELECT wanted.station_id, wanted.device_id, wanted.day,
+       to_jsonb(site), certificate.fact, announcement.fact, legal_basis.fact
+FROM unnest(%s::text[], %s::text[], %s::date[]) AS wanted (station_id, device_id, day)
+JOIN device ON device.station_id = wanted.station_id AND device.device_id = wanted.device_id
+    AND wanted.day BETWEEN device.valid_from AND coalesce(device.valid_to, 'infinity')
+JOIN station ON station.station_id = wanted.station_id
+JOIN site ON site.site_id = station.site_id
+LEFT JOIN LATERAL (
+    SELECT to_jsonb(c) - '{station_id,device_id}'::text[] || jsonb_build_object('device', c.device_id) AS fact
+    FROM certificate AS c
+    WHERE c.station_id = wanted.station_id AND c.device_id = wanted.device_id
+        AND wanted.day BETWEEN c.valid_from AND c.valid_to
+    ORDER BY c.valid_from DESC, c.number LIMIT 1
+) AS certificate ON true
+LEFT JOIN LATERAL (
+    SELECT to_jsonb(a) - 'site_id' AS fact FROM announcement AS a
+    WHERE a.site_id = site.site_id
+        AND wanted.day BETWEEN a.in_force_from AND coalesce(a.in_force_to, 'infinity')
+    ORDER BY a.in_force_from DESC, a.number LIMIT 1
+) AS announcement ON true
+LEFT JOIN LATERAL (
+    SELECT to_jsonb(b) - 'site_id' AS fact FROM legal_basis AS b
+    WHERE b.site_id = site.site_id
+        AND wanted.day BETWEEN b.valid_from AND coalesce(b.valid_to, 'infinity')
+    ORDER BY b.valid_from DESC LIMIT 1
+) AS legal_basis ON true
+"""
+
+
+async def _upsert(conn: Connection, table: str, key: list[str], rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    columns = list(rows[0])
+    changed = [column for column in columns if column not in key]
+    statement = sql.SQL(
+        "INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {set}"
+    )
+    async with conn.cursor() as cursor:
+        await cursor.executemany(
+            statement.format(
+                table=sql.Identifier(table),
+                columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+                values=sql.SQL(", ").join(map(sql.Placeholder, columns)),
+                key=sql.SQL(", ").join(map(sql.Identifier, key)),
+                set=sql.SQL(", ").join(
+                    sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in changed
+                ),
+            ),
+            rows,
+        )
