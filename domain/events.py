@@ -60,10 +60,15 @@ class MessageHeader(_Event):
 
 
 class Tyres(StrEnum):
-    """Tyres on each side of an axle."""
+    """Tyres on each side of an axle.
+
+    `SINGLE` says that the tyre is known to be an ordinary one; a station that sees a single tyre but
+    not its width reports `UNKNOWN`, because a wide tyre spares the reduction (Order 62 Art. 3).
+    """
 
     UNKNOWN = "unknown"
     SINGLE = "single"
+    WIDE = "wide"  # one tyre each side, of 425 mm nominal section width or more
     DUAL = "dual"
 
 
