@@ -1,1 +1,69 @@
 """Originals in; sealed package, log entry and verdict out."""
+
+from evidence.keys import KeySet, create_keys, load_keys
+from evidence.local_authority import LocalTestAuthority
+from evidence.log import TransparencyLog
+from evidence.merkle import leaf_hash
+from evidence.note import COSIGNATURE, ED25519, VerifierKey
+from evidence.package import BuiltPackage, ImageItem, PackageContents, WireItem, build, remove_leftovers
+from evidence.policy import Policy
+from evidence.report import Layer, Report, as_json, as_text
+from evidence.seal import write_seal
+from evidence.signing import KeySigner, Signer
+from evidence.statements import (
+    CAPTURES,
+    DECISION,
+    check_statement,
+    entry_leaf,
+    sign_capture_statement,
+    sign_decision,
+    sign_statement,
+    statement_leaf,
+)
+from evidence.timestamp import HttpAuthority, Stamp, TimeAuthority, check_token
+from evidence.trust import Trust, trust_bytes, trust_file
+from evidence.verify import verify_package
+from evidence.witness import Witness
+
+__all__ = [
+    "CAPTURES",
+    "COSIGNATURE",
+    "DECISION",
+    "ED25519",
+    "BuiltPackage",
+    "HttpAuthority",
+    "ImageItem",
+    "KeySet",
+    "KeySigner",
+    "Layer",
+    "LocalTestAuthority",
+    "PackageContents",
+    "Policy",
+    "Report",
+    "Signer",
+    "Stamp",
+    "TimeAuthority",
+    "TransparencyLog",
+    "Trust",
+    "VerifierKey",
+    "WireItem",
+    "Witness",
+    "as_json",
+    "as_text",
+    "build",
+    "check_statement",
+    "check_token",
+    "create_keys",
+    "entry_leaf",
+    "leaf_hash",
+    "load_keys",
+    "remove_leftovers",
+    "sign_capture_statement",
+    "sign_decision",
+    "sign_statement",
+    "statement_leaf",
+    "trust_bytes",
+    "trust_file",
+    "verify_package",
+    "write_seal",
+]

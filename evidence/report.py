@@ -1,0 +1,64 @@
+"""The verdict on a package, layer by layer, for people and for programs."""
+
+import json
+from typing import NamedTuple
+
+from domain.ids import Sha256
+
+
+class Layer(NamedTuple):
+    """One thing that was checked."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What holds, or what does not and why."""
+    required: bool = True
+    """Whether the policy asks for this layer."""
+
+
+class Report(NamedTuple):
+    """Everything that was checked of one package."""
+
+    package: str
+    """The folder's name."""
+    trust_digest: Sha256
+    layers: list[Layer]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every layer the policy requires holds."""
+        return all(layer.ok for layer in self.layers if layer.required)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Names of required layers that do not hold."""
+        return tuple(layer.name for layer in self.layers if layer.required and not layer.ok)
+
+
+def as_text(report: Report) -> str:
+    """Return the report for a terminal."""
+    width = max(len(layer.name) for layer in report.layers)
+    lines = [f"package    {report.package}", f"trust file sha256 {report.trust_digest}", ""]
+    lines += [f"{_mark(layer):7} {layer.name:{width}}  {layer.detail}" for layer in report.layers]
+    verdict = "VERIFIED: every required layer holds"
+    if not report.ok:
+        verdict = f"NOT VERIFIED: {', '.join(report.broken)}"
+    return "\n".join([*lines, "", verdict, ""])
+
+
+def as_json(report: Report) -> str:
+    """Return the report as one JSON document."""
+    document = {
+        "package": report.package,
+        "ok": report.ok,
+        "trust_sha256": report.trust_digest,
+        "layers": [layer._asdict() for layer in report.layers],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _mark(layer: Layer) -> str:
+    if layer.ok:
+        return "holds"
+    return "BROKEN" if layer.required else "(fails)"

@@ -1,0 +1,66 @@
+"""Ed25519 behind a Protocol, so that a key may later live in a token or be of another kind."""
+
+import hashlib
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from domain.errors import EvidenceBroken
+
+
+class Signer(Protocol):
+    """Somebody who can sign: a name and an Ed25519 key."""
+
+    @property
+    def name(self) -> str:
+        """The name under which the key is published, e.g. "example.com/log"."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw public key, 32 bytes (RFC 8032)."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature of `message`, 64 bytes."""
+
+
+class KeySigner:
+    """A signer whose key is in this process's memory."""
+
+    def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
+        self._name = name
+        self._private_key = private_key
+        self._public_key = private_key.public_key().public_bytes_raw()
+
+    @property
+    def name(self) -> str:
+        """The name under which the key is published."""
+        return self._name
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw public key, 32 bytes."""
+        return self._public_key
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of `message`, 64 bytes."""
+        return self._private_key.sign(message)
+
+
+def key_id(public_key: bytes) -> str:
+    """Return the id of a raw public key: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(public_key).hexdigest()
+
+
+def check_signature(public_key: bytes, signature: bytes, message: bytes, what: str) -> None:
+    """Check an Ed25519 signature.
+
+    Raises
+    ------
+    EvidenceBroken
+        It does not hold under this key.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise EvidenceBroken(f"{what} does not hold: other bytes were signed, or with another key") from None

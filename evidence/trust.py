@@ -1,0 +1,134 @@
+"""The trust file: every key and root a verifier relies on, published apart from any package.
+
+    {"format": "zhichao-trust/1",
+     "services":  [{"name": "...", "ed25519": "<base64>"}],
+     "logs":      ["<name>+<id>+<key>"],
+     "witnesses": ["<name>+<id>+<key>"],
+     "time_authorities": [{"name": "...", "root_pem": "..."}]}
+
+Logs and witnesses are C2SP verifier keys. The file's SHA-256 is what is read out, printed or put on
+paper, so that two people can see they rely on the same keys.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from domain.errors import ConfigurationError, EvidenceBroken
+from domain.ids import Sha256, sha256_of
+from evidence.keys import KeySet
+from evidence.note import COSIGNATURE, ED25519, VerifierKey
+from evidence.parsing import Json, base64_of, base64_text, loose_document_of
+
+FORMAT = "zhichao-trust/1"
+
+_MEMBERS = {"format", "services", "logs", "witnesses", "time_authorities"}
+
+
+class ServiceKey(NamedTuple):
+    """A key that may sign statements."""
+
+    name: str
+    public_key: bytes
+
+
+class Trust(NamedTuple):
+    """What a verifier relies on."""
+
+    services: tuple[ServiceKey, ...]
+    logs: tuple[VerifierKey, ...]
+    witnesses: tuple[VerifierKey, ...]
+    tsa_roots: tuple[x509.Certificate, ...]
+    digest: Sha256
+    """SHA-256 of the file's bytes."""
+
+    @classmethod
+    def load(cls, path: Path) -> "Trust":
+        """Read a trust file.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be read or is malformed.
+        """
+        try:
+            return cls.parse(path.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"the trust file {path} cannot be read: {error.strerror}") from None
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Trust":
+        """Read a trust file's bytes; raises `ConfigurationError` where they are malformed."""
+        try:
+            document = _document(data)
+            return cls(
+                tuple(map(_service_of, document["services"])),
+                tuple(_verifier_key(text, ED25519) for text in document["logs"]),
+                tuple(_verifier_key(text, COSIGNATURE) for text in document["witnesses"]),
+                tuple(_root_of(entry) for entry in document["time_authorities"]),
+                sha256_of(data),
+            )
+        except (EvidenceBroken, TypeError, KeyError, AttributeError, ValueError) as error:
+            raise ConfigurationError(
+                f"the trust file cannot be used: {error}; get it anew from its publisher"
+            ) from None
+
+
+def trust_file(keys: KeySet, *, tsa_roots: Sequence[x509.Certificate] | None = None) -> Json:
+    """Return the trust file of a deployment's own keys.
+
+    Parameters
+    ----------
+    keys
+        The deployment's keys.
+    tsa_roots
+        Roots of the real time-stamp authorities; without them the test authority's root is named.
+    """
+    roots = [keys.tsa_root] if tsa_roots is None else tsa_roots
+    return {
+        "format": FORMAT,
+        "services": [{"name": keys.service.name, "ed25519": base64_text(keys.service.public_key)}],
+        "logs": [str(VerifierKey.of(keys.log, ED25519))],
+        "witnesses": [str(VerifierKey.of(keys.witness, COSIGNATURE))],
+        "time_authorities": [
+            {
+                "name": root.subject.rfc4514_string(),
+                "root_pem": root.public_bytes(Encoding.PEM).decode("ascii"),
+            }
+            for root in roots
+        ],
+    }
+
+
+def trust_bytes(document: Json) -> bytes:
+    """Return a trust file's bytes, laid out for people; the same document gives the same bytes."""
+    return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _document(data: bytes) -> Json:
+    document = loose_document_of(data, "the trust file")
+    if document.get("format") != FORMAT or set(document) != _MEMBERS:
+        raise EvidenceBroken(f"it is not of the format {FORMAT}")
+    return document
+
+
+def _service_of(entry: Any) -> ServiceKey:
+    public_key = base64_of(entry["ed25519"], "a service key")
+    if len(public_key) != 32:
+        raise EvidenceBroken("a service key is not an Ed25519 key of 32 bytes")
+    return ServiceKey(str(entry["name"]), public_key)
+
+
+def _verifier_key(text: str, kind: int) -> VerifierKey:
+    key = VerifierKey.parse(text)
+    if key.kind != kind:
+        raise EvidenceBroken(f"the key {key.name} is of type {key.kind}; here belongs one of type {kind}")
+    return key
+
+
+def _root_of(entry: Any) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(entry["root_pem"].encode())
