@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.events import Tyres
+from domain.ids import Sha256
 
 
 class Confidence(StrEnum):
@@ -103,3 +104,11 @@ class TariffRow(LawRow):
     remainder: Literal["floor", "ceil"]
     """What becomes of an excess that is no full step; the text is silent, "floor" favours the party."""
     remainder_confidence: Confidence
+
+
+class Tariff(TariffRow):
+    """The tariff row in force on one day, with the table it stands in."""
+
+    table: str
+    digest: Sha256
+    """SHA-256 of the table's TOML bytes."""

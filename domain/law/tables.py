@@ -16,8 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from domain.errors import ConfigurationError
 from domain.ids import Sha256, sha256_of
 from domain.law.limits import LimitTables
-from domain.law.penalty_tariff import Tariff
-from domain.law.rows import AxleRow, GrossRow, LawRow, RuleRow, TariffRow
+from domain.law.rows import AxleRow, GrossRow, LawRow, RuleRow, Tariff, TariffRow
 
 LIMIT_FILES = ("order62.toml", "gb1589.toml")
 TARIFF_FILE = "tariff.toml"
@@ -119,4 +118,4 @@ def tariff(on: date) -> Tariff:
     rows = _on(table.tariff, on)
     if len(rows) != 1:
         raise ConfigurationError(f"{len(rows)} tariffs are in force on {on}; there must be exactly one")
-    return Tariff(table.name, rows[0], digest)
+    return Tariff(**rows[0].model_dump(), table=table.name, digest=digest)
