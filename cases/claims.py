@@ -76,8 +76,12 @@ async def claim_next(book: CaseBook, wanted: QueueFilter, *, username: str, now:
         The person may not review.
     """
     who = await licensed_reviewer(book, username, now)
-    case = await book.next_unclaimed(wanted, who, now)
-    return None if case is None else await _give(book, case, who, now)
+    while (case := await book.next_unclaimed(wanted, who, now)) is not None:
+        # Another reviewer may have claimed it between the look and the lock; now, under the lock, it shows.
+        held = await book.claim_of(case.case_id)
+        if held is None or held.expires_at <= now:
+            return await _give(book, case, who, now)
+    return None
 
 
 async def renew(

@@ -12,18 +12,15 @@ What is refused here never becomes a case, however it came about:
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
 from cases.penalty import propose
 from cases.ports import CaseBook, SealReport
 from domain.casework import CaseState, Lead
 from domain.errors import RuleViolation
 from domain.ids import CaseId, EventId, Sha256
+from domain.law import Tariff
 from domain.registry import StationContext
 from domain.screening import Outcome, Screening
-
-if TYPE_CHECKING:
-    from domain.law import Tariff
 
 BEIJING = timezone(timedelta(hours=8))
 """Legal days are days of Beijing time."""
@@ -56,7 +53,7 @@ def case_id_of(event_id: EventId, captured_at: datetime) -> CaseId:
 
 
 async def open_lead(
-    book: CaseBook, hit: SealedHit, *, seal: SealReport, tariff: "Tariff", now: datetime
+    book: CaseBook, hit: SealedHit, *, seal: SealReport, tariff: Tariff, now: datetime
 ) -> CaseId:
     """Open the case of a sealed hit and return its id; the same event always gives the same case.
 

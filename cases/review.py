@@ -161,9 +161,7 @@ async def _refuse_broken_seal(verify: Verify, case: CaseFile) -> None:
     report = await verify(case.package_folder)
     if not report.ok:
         broken = ", ".join(layer.name for layer in report.layers if not layer.ok) or "no layer was checked"
-        raise RuleViolation(
-            f"the seal does not hold ({broken}); such a case can only be rejected"
-        )
+        raise RuleViolation(f"the seal does not hold ({broken}); such a case can only be rejected")
 
 
 async def _step(book: CaseBook, case: CaseFile, who: Reviewer, opinion: Opinion) -> Step:

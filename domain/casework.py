@@ -109,3 +109,5 @@ class QueueFilter:
     states: tuple[CaseState, ...]
     station: str | None = None
     min_over_kg: int | None = None
+    after: CaseId | None = None
+    """Only cases behind this one in the queue: what "skip" asks for."""

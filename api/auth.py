@@ -1,0 +1,120 @@
+"""Signing in: argon2id passwords, hashed session tokens, back-off of failed tries.
+
+An unknown name costs the same time as a known one, and both get the same answer. Failures are
+counted by name and address together, and by address; each beyond the allowance doubles the wait.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from anyio import to_thread
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+
+from api.wiring import Wiring
+from domain.errors import NotPermitted
+from store import accounts
+from store.accounts import Account
+
+TRIES_PER_NAME = 5
+TRIES_PER_ADDRESS = 30
+MAX_PASSWORD = 1_024
+_HASHER = PasswordHasher()
+
+
+class SignInRefused(NotPermitted):
+    """Name or password is wrong; which of the two is not said."""
+
+
+class SignInBlocked(NotPermitted):
+    """Too many failed tries; `retry_after_s` says how long to wait."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many failed sign-ins; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A fresh session: the token goes to the client and is not kept here."""
+
+    token: str
+    csrf_token: str
+    expires_at: datetime
+
+
+def hash_password(password: str) -> str:
+    """Return the argon2id hash of a password in PHC form; deliberately slow (tens of milliseconds)."""
+    return _HASHER.hash(password)
+
+
+def token_digest(token: str) -> bytes:
+    """Return what is stored of a session token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+@lru_cache(maxsize=1)
+def _nobodys_hash() -> str:
+    return _HASHER.hash(secrets.token_urlsafe())
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+async def check_password(wiring: Wiring, username: str, password: str, address: str) -> Account:
+    """Return the account if the password is right.
+
+    Raises
+    ------
+    SignInBlocked
+        Too many failures before this one.
+    SignInRefused
+        Name or password is wrong, the account is disabled, or a demo account outside the demo.
+    """
+    now = wiring.now()
+    by_name, by_address = f"name:{username[:64]}@{address}", f"address:{address}"
+    async with wiring.pool.connection() as conn:
+        until = await accounts.blocked_until(conn, [by_name, by_address], now)
+        found = await accounts.account(conn, username)
+    if until is not None:
+        raise SignInBlocked(max(1, round((until - now).total_seconds())))
+    stored = found.password_hash if found is not None else _nobodys_hash()
+    right = await to_thread.run_sync(_matches, stored, password[:MAX_PASSWORD])
+    if found is None or not right or found.disabled or (found.demo and not wiring.demo):
+        async with wiring.pool.connection() as conn:
+            await accounts.count_failure(conn, by_name, allowed=TRIES_PER_NAME, now=now)
+            await accounts.count_failure(conn, by_address, allowed=TRIES_PER_ADDRESS, now=now)
+        raise SignInRefused("name or password is wrong")
+    async with wiring.pool.connection() as conn:
+        await accounts.clear_failures(conn, by_name)
+    return found
+
+
+async def sign_in(wiring: Wiring, username: str, password: str, address: str) -> SignedIn:
+    """Check a password and begin a session; errors as in `check_password`."""
+    found = await check_password(wiring, username, password, address)
+    now = wiring.now()
+    fresh = SignedIn(secrets.token_urlsafe(32), secrets.token_urlsafe(24), now + wiring.session_length)
+    async with wiring.pool.connection() as conn:
+        await accounts.add_session(
+            conn,
+            token_sha256=token_digest(fresh.token),
+            username=found.username,
+            csrf_token=fresh.csrf_token,
+            now=now,
+            expires_at=fresh.expires_at,
+        )
+    return fresh
+
+
+async def sign_out(wiring: Wiring, token: str) -> None:
+    """End the session of a token."""
+    async with wiring.pool.connection() as conn:
+        await accounts.drop_session(conn, token_digest(token))

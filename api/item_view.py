@@ -1,0 +1,101 @@
+"""Everything one case shows on its page, gathered and typed; the template only lays it out.
+
+Blind review: what earlier rounds decided is absent from the view until the case is decided, and the
+reviewer's own plate field is never filled from the reading.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.access import Principal
+from api.axle_chart import AxleChart, axle_chart
+from api.seals import SealChecks
+from api.wiring import Wiring
+from cases.penalty import Proposal
+from cases.ports import SealReport
+from cases.states import ROUNDS
+from domain.casework import CaseFile, Claim, Review
+from domain.errors import NotFound
+from domain.events import WeighRecord
+from domain.ids import CaseId
+from domain.plates import PlateReading
+from domain.registry import StationContext
+from domain.screening import Screening
+from store.case_queries import ShownCapture, TimelineEntry, exhibit, timeline
+from store.cases import PostgresCaseBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    """One case as one person may see it."""
+
+    case: CaseFile
+    record: WeighRecord
+    context: StationContext
+    screening: Screening
+    reading: PlateReading | None
+    proposal: Proposal
+    captures: list[ShownCapture]
+    chart: AxleChart
+    seal: SealReport
+    claim: Claim | None
+    """Only a claim that is running."""
+    mine: bool
+    """The claim is this person's."""
+    may_claim: bool
+    seen: str
+    """Digests by part as JSON, returned with the decision."""
+    reviews: list[Review]
+    """Empty until the case is decided."""
+    events: list[TimelineEntry]
+    round: int | None
+    now: datetime
+
+
+async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: Principal) -> ItemView:
+    """Gather a case for a person.
+
+    Raises
+    ------
+    NotFound
+        There is no such case, or its passage is not stored here.
+    """
+    now = wiring.now()
+    async with wiring.pool.connection() as conn:
+        book = PostgresCaseBook(conn)
+        case = await book.case(case_id)
+        seen = await book.on_screen(case)
+        claim = await book.claim_of(case_id)
+        reviews = await book.reviews(case_id)
+        shown = await exhibit(conn, case.event_id, case.captured_at)
+        events = await timeline(conn, case_id)
+    if shown is None:
+        raise NotFound(f"the passage of case {case_id} is not stored here")
+    # The event models are strict about types, which JSON text satisfies and parsed JSON does not.
+    record = WeighRecord.model_validate_json(json.dumps(shown.record))
+    screening = Screening.model_validate(shown.screening)
+    running = claim if claim is not None and claim.expires_at > now else None
+    undecided = case.state in ROUNDS
+    return ItemView(
+        case=case,
+        record=record,
+        context=StationContext.model_validate(shown.context),
+        screening=screening,
+        reading=None if shown.reading is None else PlateReading.model_validate(shown.reading),
+        chart=axle_chart(screening, record),
+        proposal=Proposal.model_validate(case.proposal),
+        captures=shown.captures,
+        seal=await seals.for_view(case.package_folder),
+        claim=running,
+        mine=running is not None and running.username == person.username,
+        may_claim=undecided
+        and running is None
+        and person.may_review
+        and all(review.officer_id != person.officer_id for review in reviews),
+        seen=json.dumps(seen, sort_keys=True),
+        reviews=[] if undecided else reviews,
+        events=events,
+        round=ROUNDS.get(case.state),
+        now=now,
+    )

@@ -1,0 +1,47 @@
+"""What the service hands to the web: one frozen bag of everything `create_app` needs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from cases.ports import SealReport
+from domain.ids import Sha256
+from store.connection import Pool
+
+
+class Blobs(Protocol):
+    """Where the images lie."""
+
+    def path(self, sha256: Sha256) -> Path:
+        """Return where the bytes of this digest lie, whether they are there or not."""
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """Everything the web works with.
+
+    `verify` is `evidence.verify.verify_package` with its trust bound; it reads files and is run in a
+    thread. `sign_decision` returns the DSSE envelope of a decision statement.
+    """
+
+    pool: Pool
+    blobs: Blobs
+    evidence_root: Path
+    verify: Callable[[Path], SealReport]
+    sign_decision: Callable[[dict[str, Any]], bytes]
+    version: str
+    demo: bool = False
+    """Whether demo accounts may sign in; never true under plain `serve`."""
+    secure_cookies: bool = False
+    """Set where the web is reached by HTTPS: cookies then never travel without it."""
+    session_length: timedelta = timedelta(hours=12)
+    ready_checks: Sequence[Callable[[], str | None]] = ()
+    """Each returns None or what is not ready, for /readyz."""
+    now: Callable[[], datetime] = field(default=utc_now)

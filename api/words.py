@@ -1,0 +1,92 @@
+"""Codes in the words of the page, both languages; a code without words is shown as it is."""
+
+from api.languages import Language
+from cases.reasons import BY_CODE, CONFIRMED
+from cases.states import NAMES
+from domain.casework import CaseState
+from domain.refusals import ADVICE, RefusalCode
+
+_WORDS: dict[str, tuple[str, str]] = {
+    # roles of captures
+    "front": ("前部", "Front"),
+    "rear": ("尾部", "Rear"),
+    "side": ("侧面", "Side"),
+    "plate": ("号牌特写", "Plate"),
+    "panorama": ("全景", "Panorama"),
+    # what the completeness gate misses
+    "no-front-image": ("缺前部图像", "No front image"),
+    "no-rear-image": ("缺尾部图像", "No rear image"),
+    "no-side-image": ("缺侧面图像", "No side image"),
+    "too-few-images": ("图像数量不足", "Too few images"),
+    "no-weigh-record": ("缺称重记录", "No weigh record"),
+    "no-certificate": ("当日无有效检定证书", "No certificate valid that day"),
+    "no-announcement": ("当日站点未公告", "Site not announced that day"),
+    "no-legal-basis": ("当日无执法依据", "No legal basis that day"),
+    # roles of people
+    "reviewer": ("审核员", "Reviewer"),
+    "supervisor": ("监督员", "Supervisor"),
+    "administrator": ("管理员", "Administrator"),
+    # liable party
+    "owner": ("车辆所有人", "Vehicle owner"),
+    "driver": ("驾驶人", "Driver"),
+    "unsettled": ("未定（本省无规定）", "Unsettled (no provincial rule)"),
+    # taken as
+    "truck": ("货车", "Truck"),
+    "train": ("汽车列车", "Train"),
+    # formulas
+    "deduct": ("m × (1 − MPE)", "m × (1 − MPE)"),
+    "bound": ("m ÷ (1 + MPE)", "m ÷ (1 + MPE)"),
+    "limit": ("与 L × (1 + t) 比较", "against L × (1 + t)"),
+    # stations
+    "online": ("在线", "Online"),
+    "offline": ("离线", "Offline"),
+    # a case's life
+    "lead-opened": ("线索生成", "Lead opened"),
+    "claimed": ("领取", "Claimed"),
+    "released": ("交回", "Handed back"),
+    "reviewed": ("完成一轮审核", "Reviewed"),
+    # verdicts
+    "confirm": ("确认超限", "Overload confirmed"),
+    "reject": ("驳回", "Rejected"),
+    CONFIRMED: ("事实清楚、证据充分", "Facts clear, evidence sufficient"),
+    # plate classes
+    "large": ("大型汽车（黄牌）", "Large vehicle (yellow)"),
+    "trailer": ("挂车（黄牌双层）", "Trailer (yellow, two rows)"),
+    "small": ("小型汽车（蓝牌）", "Small vehicle (blue)"),
+    "nev-small": ("小型新能源（绿牌）", "Small new-energy (green)"),
+    "nev-large": ("大型新能源（黄绿牌）", "Large new-energy (yellow-green)"),
+    "other": ("其他", "Other"),
+    "unknown": ("未知", "Unknown"),
+    # sealing
+    "built": ("已组包", "Built"),
+    "awaiting-time": ("待时间戳", "Awaiting time stamp"),
+    "stamped": ("已加时间戳", "Stamped"),
+    "logged": ("已入日志", "Logged"),
+    "complete": ("已封存", "Sealed"),
+}
+
+
+def word(code: str, language: Language) -> str:
+    """Return a code's words."""
+    reason = BY_CODE.get(code)
+    if reason is not None and code != "other":
+        return reason.zh if language == "zh-CN" else reason.en
+    pair = _WORDS.get(code)
+    if pair is None:
+        return code
+    return pair[0] if language == "zh-CN" else pair[1]
+
+
+def state_name(state: CaseState | str, language: Language) -> str:
+    """Return the name of a case's state."""
+    name = NAMES[CaseState(state)]
+    return name.zh if language == "zh-CN" else name.en
+
+
+def refusal_advice(code: str, language: Language) -> str:
+    """Return what the sender of a refused message can do about it."""
+    try:
+        advice = ADVICE[RefusalCode(code)]
+    except (ValueError, KeyError):
+        return ""
+    return advice.zh if language == "zh-CN" else advice.en

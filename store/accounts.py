@@ -1,0 +1,170 @@
+"""Accounts, sessions and failed sign-ins. Passwords and tokens arrive here hashed, never in the clear."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import errors
+from psycopg.rows import class_row
+
+from domain.errors import ConfigurationError, ConflictingChange, NotFound
+from store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Someone who may sign in."""
+
+    username: str
+    password_hash: str
+    """Argon2id, in PHC form."""
+    role: str
+    officer_id: str | None
+    demo: bool
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A sign-in that has not expired, with what is needed of its account."""
+
+    username: str
+    role: str
+    officer_id: str | None
+    demo: bool
+    csrf_token: str
+    expires_at: datetime
+
+
+async def add_account(
+    conn: Connection,
+    *,
+    username: str,
+    password_hash: str,
+    role: str,
+    officer_id: str | None,
+    demo: bool = False,
+) -> None:
+    """Store a new account.
+
+    Raises
+    ------
+    ConflictingChange
+        The name is taken.
+    ConfigurationError
+        The name, the role or the officer is not acceptable.
+    """
+    try:
+        await conn.execute(
+            """INSERT INTO account (username, password_hash, role, officer_id, demo)
+               VALUES (%s, %s, %s, %s, %s)""",
+            [username, password_hash, role, officer_id, demo],
+        )
+    except errors.UniqueViolation as error:
+        raise ConflictingChange(f"the account {username} exists already; choose another name") from error
+    except errors.CheckViolation as error:
+        raise ConfigurationError(
+            f"account {username!r} with role {role!r} is not acceptable: 2 to 32 characters a-z 0-9 . _ -, "
+            "beginning with a letter; role reviewer, supervisor or administrator"
+        ) from error
+    except errors.ForeignKeyViolation as error:
+        raise ConfigurationError(
+            f"there is no officer {officer_id}; add the officer to the registry"
+        ) from error
+
+
+async def set_password(conn: Connection, username: str, password_hash: str) -> None:
+    """Replace a password and end every session of the account; NotFound where there is none."""
+    cursor = await conn.execute(
+        "UPDATE account SET password_hash = %s WHERE username = %s", [password_hash, username]
+    )
+    if cursor.rowcount != 1:
+        raise NotFound(f"there is no account {username}")
+    await conn.execute("DELETE FROM web_session WHERE username = %s", [username])
+
+
+async def account(conn: Connection, username: str) -> Account | None:
+    """Return an account, disabled or not."""
+    async with conn.cursor(row_factory=class_row(Account)) as cursor:
+        await cursor.execute(
+            """SELECT username, password_hash, role, officer_id, demo, disabled
+               FROM account WHERE username = %s""",
+            [username],
+        )
+        return await cursor.fetchone()
+
+
+async def demo_accounts(conn: Connection) -> list[str]:
+    """Return the names of demo accounts that could still sign in."""
+    cursor = await conn.execute("SELECT username FROM account WHERE demo AND NOT disabled ORDER BY username")
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def add_session(
+    conn: Connection,
+    *,
+    token_sha256: bytes,
+    username: str,
+    csrf_token: str,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """Store a session and forget those that ended."""
+    await conn.execute("DELETE FROM web_session WHERE expires_at <= %s", [now])
+    await conn.execute(
+        "INSERT INTO web_session (token_sha256, username, csrf_token, created_at, expires_at) "
+        "VALUES (%s, %s, %s, %s, %s)",
+        [token_sha256, username, csrf_token, now, expires_at],
+    )
+
+
+async def session(conn: Connection, token_sha256: bytes, now: datetime) -> Session | None:
+    """Return the running session of a token, of an account that is not disabled."""
+    async with conn.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(
+            """SELECT a.username, a.role, a.officer_id, a.demo, s.csrf_token, s.expires_at
+               FROM web_session s JOIN account a USING (username)
+               WHERE s.token_sha256 = %s AND s.expires_at > %s AND NOT a.disabled""",
+            [token_sha256, now],
+        )
+        return await cursor.fetchone()
+
+
+async def drop_session(conn: Connection, token_sha256: bytes) -> None:
+    """End a session."""
+    await conn.execute("DELETE FROM web_session WHERE token_sha256 = %s", [token_sha256])
+
+
+async def blocked_until(conn: Connection, subjects: Sequence[str], now: datetime) -> datetime | None:
+    """Return until when any of these may not try to sign in, or None."""
+    cursor = await conn.execute(
+        "SELECT max(blocked_until) FROM login_failure WHERE subject = ANY(%s) AND blocked_until > %s",
+        [list(subjects), now],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def count_failure(conn: Connection, subject: str, *, allowed: int, now: datetime) -> None:
+    """Count a failed sign-in; beyond `allowed` each doubles the wait, from 2 s to 15 minutes.
+
+    The count begins anew after a day without failure.
+    """
+    await conn.execute(
+        """INSERT INTO login_failure AS f (subject, failures, blocked_until, last_at)
+           VALUES (%(subject)s, 1, %(now)s, %(now)s)
+           ON CONFLICT (subject) DO UPDATE SET
+               failures = CASE WHEN f.last_at < %(now)s - interval '1 day' THEN 1 ELSE f.failures + 1 END,
+               blocked_until = CASE
+                   WHEN f.last_at < %(now)s - interval '1 day' OR f.failures + 1 <= %(allowed)s THEN %(now)s
+                   ELSE %(now)s
+                       + least(900, 2 ^ least(f.failures + 1 - %(allowed)s, 12)) * interval '1 second'
+                   END,
+               last_at = %(now)s""",
+        {"subject": subject, "now": now, "allowed": allowed},
+    )
+
+
+async def clear_failures(conn: Connection, subject: str) -> None:
+    """Forget the failures of someone who signed in."""
+    await conn.execute("DELETE FROM login_failure WHERE subject = %s", [subject])

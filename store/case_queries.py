@@ -1,0 +1,179 @@
+"""Read-only questions about cases that the API and the review web ask."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row, dict_row
+
+from domain.casework import CaseFile, CaseState, QueueFilter
+from domain.ids import CaseId
+from store.cases import SELECT_CASE, case_from_row
+from store.connection import Connection
+
+_IN_QUEUE = """
+    WHERE c.state = ANY(%(states)s)
+      AND (%(station)s::text IS NULL OR c.station_id = %(station)s)
+      AND (%(min_over)s::integer IS NULL OR c.over_kg >= %(min_over)s)
+      AND (%(after)s::text IS NULL OR (c.captured_at, c.case_id) >
+           (SELECT a.captured_at, a.case_id FROM case_file a WHERE a.case_id = %(after)s))
+    ORDER BY c.captured_at, c.case_id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCapture:
+    """One image of a passage."""
+
+    event_id: str
+    role: str
+    device_id: str
+    blob_sha256: str
+    captured_at: datetime
+    size_bytes: int
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPackage:
+    """One evidence package of a passage: the first, or a supplement."""
+
+    supplement: int
+    state: str
+    folder: str
+    tagmanifest: str
+    complete: bool
+    missing: list[str]
+    built_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibit:
+    """All of a passage that a reviewer decides on; JSON documents as stored."""
+
+    record: dict[str, Any]
+    context: dict[str, Any]
+    screening: dict[str, Any]
+    header: dict[str, Any]
+    reading: dict[str, Any] | None
+    captures: list[ShownCapture]
+    packages: list[ShownPackage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One line of a case's life."""
+
+    at: datetime
+    actor: str
+    what: str
+    detail: dict[str, Any]
+
+
+async def case_page(conn: Connection, wanted: QueueFilter, *, limit: int) -> list[CaseFile]:
+    """Return up to `limit` cases, oldest passage first, behind `wanted.after`."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            SELECT_CASE + _IN_QUEUE,
+            {
+                "states": [state.value for state in wanted.states],
+                "station": wanted.station,
+                "min_over": wanted.min_over_kg,
+                "after": wanted.after,
+                "limit": limit,
+            },
+        )
+        return [case_from_row(row) for row in await cursor.fetchall()]
+
+
+async def cases_by_state(conn: Connection) -> dict[CaseState, int]:
+    """Return how many cases stand in each state, zeroes included."""
+    cursor = await conn.execute("SELECT state, count(*) FROM case_file GROUP BY state")
+    counted = dict(await cursor.fetchall())
+    return {state: counted.get(state.value, 0) for state in CaseState}
+
+
+async def claims_of(conn: Connection, case_ids: list[CaseId], now: datetime) -> dict[CaseId, str]:
+    """Return who holds which of these cases."""
+    cursor = await conn.execute(
+        "SELECT case_id, username FROM case_claim WHERE case_id = ANY(%s) AND expires_at > %s",
+        [case_ids, now],
+    )
+    return dict(await cursor.fetchall())
+
+
+async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exhibit | None:
+    """Return what is known of a passage, or None where it is not stored."""
+    async with conn.cursor(row_factory=dict_row) as rows:
+        await rows.execute(
+            """SELECT record, context, screening, header,
+                   (SELECT r.reading FROM reading r WHERE r.event_id = p.event_id
+                    ORDER BY r.supplement DESC LIMIT 1) AS reading
+               FROM passage p WHERE event_id = %s AND captured_at = %s""",
+            [event_id, captured_at],
+        )
+        passage = await rows.fetchone()
+    if passage is None:
+        return None
+    return Exhibit(
+        **passage, captures=await _captures(conn, event_id), packages=await packages_of(conn, event_id)
+    )
+
+
+async def _captures(conn: Connection, event_id: str) -> list[ShownCapture]:
+    async with conn.cursor(row_factory=class_row(ShownCapture)) as cursor:
+        await cursor.execute(
+            """SELECT event_id, role, device_id, blob_sha256, captured_at, size_bytes, width_px, height_px
+               FROM capture WHERE passage_event_id = %s
+               ORDER BY array_position(ARRAY['front', 'rear', 'side', 'plate', 'panorama'], role),
+                   event_id""",
+            [event_id],
+        )
+        return await cursor.fetchall()
+
+
+async def packages_of(conn: Connection, event_id: str) -> list[ShownPackage]:
+    """Return the packages of a passage, supplements last."""
+    async with conn.cursor(row_factory=class_row(ShownPackage)) as cursor:
+        await cursor.execute(
+            """SELECT supplement, state, folder, tagmanifest, complete, missing, built_at, completed_at
+               FROM package WHERE event_id = %s ORDER BY supplement""",
+            [event_id],
+        )
+        return await cursor.fetchall()
+
+
+async def timeline(conn: Connection, case_id: CaseId) -> list[TimelineEntry]:
+    """Return the life of a case in order."""
+    async with conn.cursor(row_factory=class_row(TimelineEntry)) as cursor:
+        await cursor.execute(
+            "SELECT at, actor, what, detail FROM case_event WHERE case_id = %s ORDER BY case_event_id",
+            [case_id],
+        )
+        return await cursor.fetchall()
+
+
+async def shown_image(conn: Connection, sha256: str) -> str | None:
+    """Return the content type of an image that is a capture of a flagged passage, else None.
+
+    Images of passages that are no hits are nobody's business (data minimisation, 个人信息保护法 Art. 6).
+    """
+    cursor = await conn.execute(
+        """SELECT i.content_type FROM capture i JOIN hit h ON h.event_id = i.passage_event_id
+           WHERE i.blob_sha256 = %s LIMIT 1""",
+        [sha256],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def package_folder(conn: Connection, event_id: str, supplement: int) -> str | None:
+    """Return the folder of a sealed package, or None where there is none."""
+    cursor = await conn.execute(
+        "SELECT folder FROM package WHERE event_id = %s AND supplement = %s AND state = 'complete'",
+        [event_id, supplement],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
