@@ -88,7 +88,7 @@ class BlobStore:
         _sync_folder(target.parent)
 
     def _make_durable(self, folder: Path) -> None:
-        """Make a folder whose own name survives a power cut: every level's parent is synced, once a process."""
+        """Make a folder whose name survives a power cut: each level's parent is synced, once a process."""
         if folder in self._durable_folders:
             return
         if folder != self.root:
