@@ -64,6 +64,8 @@ class CaptureReading(_Model):
     corners_px: tuple[tuple[int, int], ...] | None
     """Four corners in the image, clockwise from top left; None where the whole image was the plate."""
     candidates: tuple[PlateCandidate, ...]
+    refusal: str | None = None
+    """Why the image could not be decoded, in which case nothing was read; None for an image that could."""
 
 
 class PlateReading(_Model):

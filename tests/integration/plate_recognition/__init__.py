@@ -1,0 +1,1 @@
+"""Tests of plate recognition on real photographs."""
