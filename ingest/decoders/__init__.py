@@ -5,6 +5,7 @@ nothing else has to be told (docs/how-to/add-a-decoder.md).
 """
 
 import importlib
+import logging
 import pkgutil
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,6 +17,8 @@ from domain.refusals import RefusalCode
 from ingest.arrivals import Accepted, Arrival, Claims, Refused
 from ingest.limits import Limits
 from ingest.wording import shown
+
+logger = logging.getLogger(__name__)
 
 
 class Decoder(Protocol):
@@ -82,6 +85,10 @@ class Decoders:
             return tuple(Accepted(decoded) for decoded in decoder.decode(wire, now=now))
         except InputRefused as refusal:
             return (self.refused(wire, refusal.code, refusal.detail),)
+        except Exception:  # a decoder with a fault must not stop every other station's messages
+            logger.exception("decoder %s failed on a message on %s", decoder.name, wire.topic)
+            detail = f"decoder {decoder.name} failed on this message; the operator sees why in the log"
+            return (self.refused(wire, RefusalCode.STORAGE_FAILED, detail),)
 
     def refused(self, wire: Wire, code: RefusalCode, detail: str) -> Refused:
         """Return the refusal of a message, with what it claims to be."""
