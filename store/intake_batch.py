@@ -107,7 +107,8 @@ class CaptureRow:
 class RefusalRow:
     """A message that cannot be accepted, with what it claimed to be, as far as that could be read.
 
-    `key` is given only for a registered device's message: then a resend is a duplicate like any other.
+    `key` is given only for a registered device's message: then a resend is a duplicate like any other,
+    known by `body_sha256` where the payload is framed (see `PassageRow`).
     """
 
     ledger_outcome: ClassVar[str] = "quarantine"
@@ -117,11 +118,12 @@ class RefusalRow:
     code: RefusalCode
     detail: str
     key: Key | None = None
+    body_sha256: Sha256 | None = None
 
     @property
     def digest(self) -> Sha256:
         """What a resend must equal to be a duplicate."""
-        return sha256_of(self.wire.payload)
+        return self.body_sha256 or sha256_of(self.wire.payload)
 
 
 Row = PassageRow | CaptureRow | RefusalRow

@@ -1,7 +1,7 @@
-"""One transaction on a connection of the pool, with an unreachable database told apart from bad content.
+"""A transaction from the pool, with the database's absence said in our own words.
 
-Whoever stores input must know the difference: what the database could not take for want of a
-connection, room or a lock is tried again; what it refuses for its content is not.
+What went wrong decides what the caller may do: a server that is away is worth trying again with the
+same data (ServiceUnavailable), anything else lies in the data or the code and passes unchanged.
 """
 
 from collections.abc import AsyncIterator
@@ -13,28 +13,33 @@ from procrastinate.exceptions import ConnectorException
 from domain.errors import ServiceUnavailable
 from store.connection import Connection, Pool
 
+_LIMIT_EXCEEDED = "54"
+"""SQLSTATE class "program limit exceeded": counted as operational by psycopg, but it lies in the data."""
+
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Yield a connection in a transaction that is committed at the end, or rolled back by an error.
+    """Give a connection whose work is committed at the end of the block, or rolled back if it raises.
 
     Raises
     ------
     ServiceUnavailable
-        The database did not answer, or could not go on. Whether a commit took place may be unknown:
-        what is done again must be idempotent.
+        The database did not answer, broke off, or asks to try again (deadlock, serialisation, disk full).
     """
     try:
         async with pool.connection() as conn:
             yield conn
-    except psycopg.OperationalError as error:
-        raise _unavailable(error) from error
-    except ConnectorException as error:
-        # Procrastinate wraps what psycopg raised while a job was deferred.
-        if isinstance(error.__cause__, psycopg.OperationalError):
-            raise _unavailable(error.__cause__) from error
-        raise
+    except (psycopg.OperationalError, psycopg.InterfaceError, ConnectorException) as error:
+        if not _is_absence(error):
+            raise
+        raise ServiceUnavailable(f"the database broke off ({error}); trying again is right") from error
 
 
-def _unavailable(error: psycopg.OperationalError) -> ServiceUnavailable:
-    return ServiceUnavailable(f"the database cannot go on ({error}); it is tried again")
+def _is_absence(error: BaseException) -> bool:
+    # Procrastinate wraps what psycopg raised while a job was deferred.
+    cause = error.__cause__ if isinstance(error, ConnectorException) else error
+    if isinstance(cause, psycopg.InterfaceError):
+        return True
+    return isinstance(cause, psycopg.OperationalError) and not (cause.sqlstate or "").startswith(
+        _LIMIT_EXCEEDED
+    )
