@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from domain.errors import ConfigurationError
@@ -40,7 +41,7 @@ class KeySet(NamedTuple):
     """The test authority's root; its keys are loaded by `LocalTestAuthority`."""
 
 
-def create_keys(folder: Path, *, name: str = "zhichao.invalid") -> KeySet:
+def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetime | None = None) -> KeySet:
     """Make new keys and return them.
 
     Parameters
@@ -50,6 +51,8 @@ def create_keys(folder: Path, *, name: str = "zhichao.invalid") -> KeySet:
     name
         The deployment's name, by custom a domain; the log becomes `<name>/log` and so on. The
         default is a name that RFC 2606 promises never to exist.
+    made_at
+        When the test authority's certificates were made, UTC; by default now.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def create_keys(folder: Path, *, name: str = "zhichao.invalid") -> KeySet:
     folder.chmod(_FOLDER_MODE)
     for role in _ROLES:
         _write_private(folder / f"{role}.pem", Ed25519PrivateKey.generate())
-    _create_test_authority(folder)
+    _create_test_authority(folder, made_at or datetime.now(UTC))
     write_new(folder / "name", f"{name}\n".encode())
     fsync_folder(folder)
     return load_keys(folder)
@@ -83,13 +86,13 @@ def load_keys(folder: Path) -> KeySet:
     return KeySet(folder, service, log, witness, load_certificate(folder / "tsa-root.crt"))
 
 
-def load_private(path: Path) -> bytes:
-    """Return the PEM of a private key, provided only its owner may read it.
+def load_private(path: Path) -> PrivateKeyTypes:
+    """Return a private key from a PEM file that only its owner may read.
 
     Raises
     ------
     ConfigurationError
-        The file or its folder is open to others, or it cannot be read.
+        The file or its folder is open to others, it cannot be read, or holds no such key.
     """
     for part, allowed in ((path, _PRIVATE_MODE), (path.parent, _FOLDER_MODE)):
         try:
@@ -100,7 +103,10 @@ def load_private(path: Path) -> bytes:
             raise ConfigurationError(
                 f"{part} has mode {mode:04o}; others could read a key: chmod {allowed:o} {part}"
             )
-    return _read(path)
+    try:
+        return serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"{path} is not a private key in PEM without a password") from None
 
 
 def load_certificate(path: Path) -> x509.Certificate:
@@ -112,13 +118,9 @@ def load_certificate(path: Path) -> x509.Certificate:
 
 
 def _ed25519(folder: Path, role: str, name: str) -> KeySigner:
-    path = folder / f"{role}.pem"
-    try:
-        key = serialization.load_pem_private_key(load_private(path), password=None)
-    except (ValueError, TypeError):
-        raise ConfigurationError(f"{path} is not a private key in PEM without a password") from None
+    key = load_private(folder / f"{role}.pem")
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"{path} is not an Ed25519 key")
+        raise ConfigurationError(f"{folder / role}.pem is not an Ed25519 key")
     return KeySigner(f"{name}/{role}", key)
 
 
@@ -136,12 +138,14 @@ def _write_private(path: Path, key: Ed25519PrivateKey | ec.EllipticCurvePrivateK
     write_new(path, pem, mode=_PRIVATE_MODE)
 
 
-def _create_test_authority(folder: Path) -> None:
+def _create_test_authority(folder: Path, made_at: datetime) -> None:
+    # A day of grace: clocks that check the certificate may be behind the one that made it.
+    begins = made_at.replace(microsecond=0) - timedelta(days=1)
     root_key = ec.generate_private_key(ec.SECP256R1())
     key = ec.generate_private_key(ec.SECP256R1())
     root_name, name = _subject(TEST_ROOT_NAME), _subject(TEST_TSA_NAME)
     root = (
-        _certificate(root_name, root_name, root_key.public_key())
+        _certificate(root_name, root_name, root_key.public_key(), begins)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), critical=False)
@@ -149,7 +153,7 @@ def _create_test_authority(folder: Path) -> None:
     )
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     leaf = (
-        _certificate(name, root_name, key.public_key())
+        _certificate(name, root_name, key.public_key(), begins)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
         # RFC 3161 section 2.3: exactly this purpose, and critical.
@@ -163,9 +167,8 @@ def _create_test_authority(folder: Path) -> None:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, begins: datetime
 ) -> x509.CertificateBuilder:
-    begins = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
     return x509.CertificateBuilder(
         issuer_name=issuer,
         subject_name=subject,

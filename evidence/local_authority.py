@@ -146,7 +146,7 @@ class LocalTestAuthority:
     """
 
     def __init__(self, keys_folder: Path, *, clock: Callable[[], datetime] = _now) -> None:
-        key = serialization.load_pem_private_key(load_private(keys_folder / "tsa.pem"), password=None)
+        key = load_private(keys_folder / "tsa.pem")
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ConfigurationError(f"{keys_folder / 'tsa.pem'} is not the test authority's key")
         self._key = key

@@ -1,0 +1,1 @@
+"""What we write, checked with other people's tools and published vectors."""

@@ -1,0 +1,1 @@
+"""Evidence packages under sha256sum, bagit.py, openssl and securesystemslib."""

@@ -1,0 +1,1 @@
+"""Evidence: packages, their seal, the log and the verifier."""
