@@ -14,7 +14,7 @@ from store.connection import Pool
 class Blobs(Protocol):
     """Where the images lie."""
 
-    def path(self, sha256: Sha256) -> Path:
+    def path(self, digest: Sha256, /) -> Path:
         """Return where the bytes of this digest lie, whether they are there or not."""
 
 

@@ -57,6 +57,32 @@ _WORDS: dict[str, tuple[str, str]] = {
     "nev-large": ("大型新能源（黄绿牌）", "Large new-energy (yellow-green)"),
     "other": ("其他", "Other"),
     "unknown": ("未知", "Unknown"),
+    # layers of a seal
+    "layout": ("文件清单", "Files, closed world"),
+    "manifest": ("内容摘要", "Payload digests"),
+    "tag-manifest": ("清单摘要", "Tag manifest"),
+    "bag-info": ("包信息", "Bag information"),
+    "event": ("事件编号", "Event"),
+    "statement": ("签名声明", "Signed statement"),
+    "time-stamp": ("可信时间戳", "Trusted time stamp"),
+    "times": ("时间先后", "Order of times"),
+    "entry": ("日志条目", "Log entry"),
+    "inclusion": ("日志包含证明", "Proof of inclusion"),
+    "checkpoint": ("日志检查点", "Log checkpoint"),
+    "witness": ("见证签名", "Witness cosignature"),
+    "witness-time": ("见证时间", "Witness time"),
+    "package": ("证据包", "Package"),
+    # doubts of a screening
+    "kind-unknown": ("货车或列车不明", "Truck or train not known"),
+    "kind-against-axles": ("申报车型与轴型不符", "Declared kind does not fit the axles"),
+    "tyres-unknown": ("轮胎单双不明", "Tyres not known"),
+    "drive-unknown": ("驱动轴不明", "Drive axles not known"),
+    "suspension-unknown": ("悬架不明", "Suspension not known"),
+    "grouping-open": ("轴组划分有两种可能", "Axles can be grouped in two ways"),
+    "spacing-band-open": ("轴距处于两档之间", "Spacing lies between two bands"),
+    "close-axles-beyond-table": ("近距轴超出表列", "Close axles beyond the table"),
+    "uncertainty-undeclared": ("站点未申报不确定度", "Station declares no uncertainty"),
+    "axle-sum-unconfirmed": ("轴限之和未经确认（千克）", "Sum of axle limits unconfirmed (kg)"),
     # sealing
     "built": ("已组包", "Built"),
     "awaiting-time": ("待时间戳", "Awaiting time stamp"),
@@ -71,10 +97,12 @@ def word(code: str, language: Language) -> str:
     reason = BY_CODE.get(code)
     if reason is not None and code != "other":
         return reason.zh if language == "zh-CN" else reason.en
-    pair = _WORDS.get(code)
+    plain, colon, figure = code.partition(":")
+    pair = _WORDS.get(plain)
     if pair is None:
         return code
-    return pair[0] if language == "zh-CN" else pair[1]
+    words = pair[0] if language == "zh-CN" else pair[1]
+    return f"{words}: {figure}" if colon else words
 
 
 def state_name(state: CaseState | str, language: Language) -> str:

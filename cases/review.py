@@ -103,16 +103,16 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
             decided_at=now,
         )
     )
-    await book.log_decision(case.case_id, decision_leaf(case.case_id, awaited, envelope))
+    await book.log_decision(case.case_id, decision_leaf(envelope))
     await book.set_state(case, step.state, plate=step.plate, at=now)
     await book.drop_claim(case.case_id)
     await book.note(case.case_id, actor=who.username, what="reviewed", detail={"round": awaited}, at=now)
     return Decided(step.state, awaited, repeated=False)
 
 
-def decision_leaf(case_id: CaseId, awaited: int, envelope: bytes) -> bytes:
-    """Return the log leaf of a decision: one sha256sum line, so that the log holds hashes only."""
-    return f"{hashlib.sha256(envelope).hexdigest()}  {case_id}.{awaited}.dsse.json\n".encode()
+def decision_leaf(envelope: bytes) -> bytes:
+    """Return the log leaf of a decision: one line for `sha256sum -c`, so that the log holds hashes only."""
+    return f"{hashlib.sha256(envelope).hexdigest()}  statement.dsse.json\n".encode()
 
 
 async def _repeated(book: CaseBook, decision: Decision) -> Decided | None:
