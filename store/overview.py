@@ -1,12 +1,46 @@
-"""The pipeline at a glance: how much came in, how far it got, and what waits for how long."""
+"""The pipeline at a glance: how much came in, how far it got, what waits and since when."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from psycopg.rows import class_row
+
 from store.connection import Connection
-from store.jobs import count_jobs
-from store.passages import count_passages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Everything that ever came in; exact."""
+
+    messages: int
+    """Different messages with a whole key: what the ledger holds."""
+    duplicates: int
+    passages: int
+    captures: int
+    captures_unpaired: int
+    flagged: int
+    quarantined: int
+    log_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLine:
+    """One registered device with what was heard of it; None where it never said anything of itself."""
+
+    station_id: str
+    site_name: str
+    device_id: str
+    kind: str
+    state: str | None
+    sent_at: datetime | None
+    received_at: datetime | None
+    clock_delay_ms: int | None
+    spool_messages: int | None
+    software: str | None
+    messages: int
+    duplicates: int
+    quarantined: int
 
 
 class Waiting(NamedTuple):
@@ -16,68 +50,89 @@ class Waiting(NamedTuple):
     since: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """Counts of everything on its way; by state where there are states."""
+class Backlog(NamedTuple):
+    """What waits on its way into the log."""
 
-    passages: dict[str, int]
-    captures: int
-    captures_unpaired: int
-    messages: int
-    duplicates: int
-    quarantined: int
-    hits: dict[str, int]
-    packages: dict[str, int]
-    cases: dict[str, int]
-    jobs: dict[str, int]
     originals: Waiting
-    """Originals whose digest no capture statement names yet: more than 10 s is too long."""
+    """Digests that no capture statement names yet: more than 10 s is too long."""
     log_outbox: Waiting
-    log_size: int
 
 
-async def overview(conn: Connection) -> Overview:
-    """Return all counts, as of one moment of the caller's transaction."""
-    captures, unpaired, messages, duplicates, quarantined, log_size = await _one(
-        conn,
-        """
-        SELECT (SELECT count(*) FROM capture),
-            (SELECT count(*) FROM capture WHERE passage_event_id IS NULL),
-            (SELECT count(*) FROM ledger),
-            (SELECT coalesce(sum(duplicates), 0)::bigint FROM ledger),
-            (SELECT count(*) FROM quarantine),
-            (SELECT tree_size FROM log_head)
-        """,
-    )
-    return Overview(
-        passages=await count_passages(conn),
-        captures=captures,
-        captures_unpaired=unpaired,
-        messages=messages,
-        duplicates=duplicates,
-        quarantined=quarantined,
-        hits=await _counts(conn, "SELECT state, count(*) FROM hit GROUP BY state"),
-        packages=await _counts(conn, "SELECT state, count(*) FROM package GROUP BY state"),
-        cases=await _counts(conn, "SELECT state, count(*) FROM case_file GROUP BY state"),
-        jobs=await count_jobs(conn),
-        originals=Waiting(
-            *await _one(
-                conn,
-                "SELECT count(*), min(queued_at) FROM capture_statement_subject WHERE statement_id IS NULL",
-            )
+async def totals(conn: Connection) -> Totals:
+    """Return what came in, as of one moment."""
+    async with conn.cursor(row_factory=class_row(Totals)) as cursor:
+        await cursor.execute(
+            """
+            SELECT messages, duplicates,
+                (SELECT count(*) FROM passage) AS passages,
+                (SELECT count(*) FROM capture) AS captures,
+                (SELECT count(*) FROM capture WHERE passage_event_id IS NULL) AS captures_unpaired,
+                (SELECT count(*) FROM hit) AS flagged,
+                (SELECT count(*) FROM quarantine) AS quarantined,
+                (SELECT tree_size FROM log_head) AS log_size
+            FROM (
+                SELECT count(*) AS messages, coalesce(sum(duplicates), 0)::bigint AS duplicates FROM ledger
+            ) AS ledgered
+            """
+        )
+        (found,) = await cursor.fetchall()
+        return found
+
+
+async def hits_by_state(conn: Connection) -> dict[str, int]:
+    """Return how many hits stand in each state; states without any are left out."""
+    return await _counts(conn, "SELECT state, count(*) FROM hit GROUP BY state")
+
+
+async def packages_by_state(conn: Connection) -> dict[str, int]:
+    """Return how many packages stand in each state of sealing; states without any are left out."""
+    return await _counts(conn, "SELECT state, count(*) FROM package GROUP BY state")
+
+
+async def device_lines(conn: Connection) -> list[DeviceLine]:
+    """Return every registered device, by station and device."""
+    async with conn.cursor(row_factory=class_row(DeviceLine)) as cursor:
+        await cursor.execute(
+            """
+            SELECT device.station_id, site.name AS site_name, device.device_id, device.kind, status.state,
+                status.sent_at, status.received_at, status.clock_delay_ms, status.spool_messages,
+                status.software, coalesce(heard.messages, 0) AS messages,
+                coalesce(heard.duplicates, 0) AS duplicates, coalesce(refused.quarantined, 0) AS quarantined
+            FROM device
+            JOIN station USING (station_id)
+            JOIN site USING (site_id)
+            LEFT JOIN station_status AS status USING (station_id, device_id)
+            LEFT JOIN (
+                SELECT station_id, device_id, count(*) AS messages, sum(duplicates)::bigint AS duplicates
+                FROM ledger GROUP BY station_id, device_id
+            ) AS heard USING (station_id, device_id)
+            LEFT JOIN (
+                SELECT station_id, device_id, count(*) AS quarantined
+                FROM quarantine GROUP BY station_id, device_id
+            ) AS refused USING (station_id, device_id)
+            ORDER BY device.station_id, device.device_id
+            """
+        )
+        return await cursor.fetchall()
+
+
+async def backlog(conn: Connection) -> Backlog:
+    """Return what waits on its way into the log."""
+    return Backlog(
+        await _waiting(
+            conn, "SELECT count(*), min(queued_at) FROM capture_statement_subject WHERE statement_id IS NULL"
         ),
-        log_outbox=Waiting(
-            *await _one(conn, "SELECT count(*), min(queued_at) FROM log_outbox WHERE logged_at IS NULL")
-        ),
-        log_size=log_size,
+        await _waiting(conn, "SELECT count(*), min(queued_at) FROM log_outbox WHERE logged_at IS NULL"),
     )
-
-
-async def _one(conn: Connection, query: str) -> tuple[Any, ...]:
-    cursor = await conn.execute(query)
-    return await cursor.fetchone() or ()
 
 
 async def _counts(conn: Connection, query: str) -> dict[str, int]:
     cursor = await conn.execute(query)
-    return dict(await cursor.fetchall())
+    rows: list[tuple[Any, ...]] = await cursor.fetchall()
+    return dict(rows)
+
+
+async def _waiting(conn: Connection, query: str) -> Waiting:
+    cursor = await conn.execute(query)
+    (row,) = await cursor.fetchall()
+    return Waiting(*row)

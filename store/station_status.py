@@ -1,27 +1,9 @@
 """The last word of every station's devices, and how far its clock can be off at most."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
 
 from domain.events import StatusMessage
 from store.connection import Connection
-
-
-class DeviceStatus(NamedTuple):
-    """A registered device with what it last said of itself; None where it never said anything."""
-
-    station_id: str
-    site_name: str
-    device_id: str
-    kind: str
-    state: str | None
-    sent_at: datetime | None
-    received_at: datetime | None
-    clock_delay_ms: int | None
-    """Smallest arrival - sent_at seen: an upper bound of how far the station's clock is behind."""
-    spool_messages: int | None
-    software: str | None
 
 
 async def record_statuses(conn: Connection, messages: Sequence[StatusMessage]) -> None:
@@ -33,22 +15,6 @@ async def record_statuses(conn: Connection, messages: Sequence[StatusMessage]) -
     ordered = sorted(messages, key=lambda one: (one.status.station, one.status.device, one.wire.received_at))
     async with conn.cursor() as cursor:
         await cursor.executemany(_RECORD, [_values(message) for message in ordered])
-
-
-async def device_statuses(conn: Connection) -> list[DeviceStatus]:
-    """Return every registered device with its status, by station and device."""
-    cursor = await conn.execute(
-        """
-        SELECT device.station_id, site.name, device.device_id, device.kind, status.state, status.sent_at,
-            status.received_at, status.clock_delay_ms, status.spool_messages, status.software
-        FROM device
-        JOIN station USING (station_id)
-        JOIN site USING (site_id)
-        LEFT JOIN station_status AS status USING (station_id, device_id)
-        ORDER BY device.station_id, device.device_id
-        """
-    )
-    return [DeviceStatus(*row) for row in await cursor.fetchall()]
 
 
 _RECORD = """

@@ -25,6 +25,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     ------
     ServiceUnavailable
         The database did not answer, broke off, or asks to try again (deadlock, serialisation, disk full).
+        Whether a commit took place may be unknown: what is done again must be idempotent.
     """
     try:
         async with pool.connection() as conn:
