@@ -2,7 +2,7 @@
 
 from evidence.keys import KeySet, create_keys, load_keys
 from evidence.local_authority import LocalTestAuthority
-from evidence.log import TransparencyLog
+from evidence.log import TransparencyLog, published_proof
 from evidence.merkle import leaf_hash
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
 from evidence.package import BuiltPackage, ImageItem, PackageContents, WireItem, build, remove_leftovers
@@ -57,6 +57,7 @@ __all__ = [
     "entry_leaf",
     "leaf_hash",
     "load_keys",
+    "published_proof",
     "remove_leftovers",
     "sign_capture_statement",
     "sign_decision",

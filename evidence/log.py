@@ -33,6 +33,20 @@ _PENDING = "checkpoint.pending"
 _MAX_NOTE_BYTES = 65_536
 
 
+def published_proof(folder: Path, index: int) -> bytes:
+    """Return the C2SP tlog-proof of one entry of the log in a folder, which another process may be writing.
+
+    Raises
+    ------
+    EvidenceBroken
+        The published checkpoint does not cover the entry, or a file cannot be read (try again: a
+        writer may just have replaced it).
+    """
+    note = read_regular(folder / _CHECKPOINT, max_bytes=_MAX_NOTE_BYTES)
+    size = SignedCheckpoint.parse(note).checkpoint.size
+    return proof_text(index, inclusion_proof(index, size, Tiles(folder).node), note)
+
+
 class Cosigner(Protocol):
     """A witness as the log sees it: `evidence.witness.Witness` here, a remote one later."""
 
@@ -118,9 +132,7 @@ class TransparencyLog:
 
     def inclusion_proof(self, index: int) -> bytes:
         """Return the C2SP tlog-proof of one entry under the published checkpoint."""
-        note = self.checkpoint_note
-        size = SignedCheckpoint.parse(note).checkpoint.size
-        return proof_text(index, inclusion_proof(index, size, self._tiles.node), note)
+        return published_proof(self._folder, index)
 
     def consistency_proof(self, old_size: int) -> list[bytes]:
         """Return the proof that the published head continues the log at `old_size` entries."""

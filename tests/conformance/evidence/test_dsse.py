@@ -4,7 +4,7 @@ import json
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope as LibraryEnvelope
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer._key import SSlibKey
 
 from evidence import KeySigner
 from evidence.dsse import pre_authentication_encoding, sign_envelope

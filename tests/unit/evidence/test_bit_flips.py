@@ -1,4 +1,4 @@
-"""Bit flips: every tag and seal file, and a sample of the payload; none goes unseen, none gives a traceback."""
+"""Bit flips: every tag and seal file, and a sample of the payload; none goes unseen or gives a traceback."""
 
 import random
 from pathlib import Path
