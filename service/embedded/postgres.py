@@ -285,14 +285,14 @@ def stop_orphans(data: Path) -> None:
         (signal.SIGQUIT, _IMMEDIATE_STOP_S),
         (signal.SIGKILL, _IMMEDIATE_STOP_S),
     ):
-        orphans = _server_processes(data)
+        orphans = server_processes(data)
         postmaster = _recorded_postmaster(data)
         # The postmaster ends its backends itself; those it no longer has are signalled one by one.
         for pid in [postmaster] if postmaster in orphans else orphans:
             with suppress(ProcessLookupError):
                 os.kill(pid, request)
         deadline = time.monotonic() + patience_s
-        while _server_processes(data):
+        while server_processes(data):
             if time.monotonic() > deadline:
                 break
             time.sleep(_POLL_S)
@@ -303,7 +303,7 @@ def stop_orphans(data: Path) -> None:
     )
 
 
-def _server_processes(data: Path) -> list[int]:
+def server_processes(data: Path) -> list[int]:
     """Return pids of PostgreSQL processes working in `data`: each has it as its working folder."""
     found = []
     for entry in Path("/proc").iterdir():
