@@ -3,10 +3,10 @@
 import pytest
 
 pytest_plugins = [
+    "tests.fixtures.evidence",  # before those that import it, so that its asserts are rewritten
     "tests.fixtures.postgres",
     "tests.fixtures.brokers",
     "tests.fixtures.browser",
-    "tests.fixtures.evidence",
 ]
 
 
