@@ -45,8 +45,8 @@ STATUS: dict[type[ZhichaoError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     NotPermitted: HTTPStatus.FORBIDDEN,
     ConflictingChange: HTTPStatus.CONFLICT,
-    RuleViolation: HTTPStatus.UNPROCESSABLE_CONTENT,
-    InputRefused: HTTPStatus.UNPROCESSABLE_CONTENT,
+    RuleViolation: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     EvidenceBroken: HTTPStatus.INTERNAL_SERVER_ERROR,
     ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -1,15 +1,13 @@
 """JSON API: sessions for tools, overview, stations, quarantine, and whether the service is well."""
 
 from datetime import datetime
-from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.access import SignedInPerson, address_of, wiring_of
 from api.auth import sign_in
-from store import quarantine
 from store.case_queries import cases_by_state
 from store.jobs import count_jobs
 from store.overview import device_lines, packages_by_state, totals

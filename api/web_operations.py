@@ -7,22 +7,22 @@ from fastapi.responses import Response
 
 from api.access import SignedInPerson, wiring_of
 from api.pages import render
-from store import quarantine
 from store.jobs import failed_jobs
 from store.overview import device_lines
+from store.quarantine import count_quarantine, quarantine_page
 
 router = APIRouter(include_in_schema=False)
 PAGE = 100
 
 
 @router.get("/quarantine")
-async def quarantine_page(
+async def refused_page(
     request: Request, person: SignedInPerson, before: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Show what was refused, latest first, with reasons and advice."""
     async with wiring_of(request).pool.connection() as conn:
-        entries = await quarantine.page(conn, before=before, limit=PAGE)
-        counts = await quarantine.counts(conn)
+        entries = await quarantine_page(conn, before=before, limit=PAGE)
+        counts = await count_quarantine(conn)
     more = f"/quarantine?before={entries[-1].quarantine_id}" if len(entries) == PAGE else None
     return render(request, "quarantine.html", person=person, entries=entries, counts=counts, more=more)
 

@@ -91,7 +91,7 @@ async def case_page(conn: Connection, wanted: QueueFilter, *, limit: int) -> lis
 async def cases_by_state(conn: Connection) -> dict[CaseState, int]:
     """Return how many cases stand in each state, zeroes included."""
     cursor = await conn.execute("SELECT state, count(*) FROM case_file GROUP BY state")
-    counted = dict(await cursor.fetchall())
+    counted: dict[str, int] = dict(await cursor.fetchall())
     return {state: counted.get(state.value, 0) for state in CaseState}
 
 

@@ -1,0 +1,1 @@
+"""Tests of the case room, without a database."""
