@@ -1,0 +1,140 @@
+"""The registry: loaded as a whole, looked up as of the passage's own day."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from domain.errors import ConfigurationError
+from domain.ids import DeviceId, OfficerId, StationId
+from domain.registry import StationContext
+from store.connection import Connection
+from store.registry import (
+    contexts_at,
+    known_devices,
+    load_registry,
+    local_day,
+    officer_licence_at,
+    parse_registry,
+)
+from tests.integration.store.messages import CONTEXT, REGISTRY, SCALE, STATION, T0, with_registry
+
+pytestmark = pytest.mark.anyio
+
+
+def at(year: int, month: int, day: int, hour_utc: int = 4) -> datetime:
+    return datetime(year, month, day, hour_utc, tzinfo=UTC)
+
+
+async def context(conn: Connection, moment: datetime, device: str = SCALE) -> StationContext | None:
+    (found,) = await contexts_at(conn, [(STATION, DeviceId(device), moment)])
+    return found
+
+
+async def test_a_context_holds_all_that_was_in_force(connection: Connection) -> None:
+    await with_registry(connection)
+    assert await context(connection, T0) == CONTEXT
+
+
+@pytest.mark.parametrize(
+    ("moment", "missing"),
+    [
+        (at(2026, 2, 28), ("no-certificate", "no-announcement")),
+        (at(2026, 3, 1), ("no-announcement",)),  # the certificate's first day
+        (at(2026, 3, 9), ("no-announcement",)),
+        (at(2026, 3, 10), ()),  # the announcement's first day
+        (at(2027, 2, 28), ()),  # the certificate's last day
+        (at(2027, 3, 1), ("no-certificate",)),
+    ],
+)
+async def test_what_holds_on_the_edge_days(
+    connection: Connection, moment: datetime, missing: tuple[str, ...]
+) -> None:
+    await with_registry(connection)
+    found = await context(connection, moment)
+    assert found is not None
+    assert found.missing == missing
+
+
+async def test_the_day_is_the_local_one(connection: Connection) -> None:
+    """16:00 UTC is midnight in China: the certificate's last day ends there, not at midnight UTC."""
+    await with_registry(connection)
+    assert local_day(at(2027, 2, 28, 15)) == date(2027, 2, 28)
+    last = await context(connection, datetime(2027, 2, 28, 15, 59, 59, tzinfo=UTC))
+    after = await context(connection, at(2027, 2, 28, 16))
+    assert last is not None
+    assert after is not None
+    assert (last.missing, after.missing) == ((), ("no-certificate",))
+
+
+async def test_a_new_law_takes_over_on_its_day(connection: Connection) -> None:
+    await with_registry(connection)
+    before, after = await contexts_at(
+        connection, [(STATION, SCALE, at(2026, 6, 30)), (STATION, SCALE, at(2026, 7, 1))]
+    )
+    assert before is not None
+    assert before.legal_basis is not None
+    assert before.legal_basis.liable_party == "owner"
+    assert after is not None
+    assert after.legal_basis is not None
+    assert after.legal_basis.liable_party == "driver"
+
+
+async def test_strangers_and_removed_devices_have_no_context(connection: Connection) -> None:
+    await with_registry(connection)
+    wanted = [
+        (STATION, DeviceId("cam-front"), at(2026, 12, 31)),
+        (STATION, DeviceId("cam-front"), at(2027, 1, 1)),
+        (STATION, DeviceId("nobody"), T0),
+        (StationId("S9"), SCALE, T0),
+        (STATION, SCALE, T0),
+    ]
+    found = await contexts_at(connection, wanted)
+    assert [one is not None for one in found] == [True, False, False, False, True]
+    assert await contexts_at(connection, []) == []
+
+
+async def test_loading_again_changes_facts_and_deletes_none(connection: Connection) -> None:
+    await with_registry(connection)
+    await load_registry(connection, parse_registry(REGISTRY))
+    closed = REGISTRY.replace("valid_from = 2026-07-01", "valid_from = 2026-07-01\nvalid_to = 2026-12-31")
+    await load_registry(connection, parse_registry(closed))
+    await load_registry(connection, parse_registry(""))
+    found = await context(connection, at(2027, 1, 1))
+    assert found is not None
+    assert found.missing == ("no-legal-basis",)
+    devices = await known_devices(connection)
+    assert {device: known.kind for (_, device), known in devices.items()} == {
+        "wim-1": "wim",
+        "cam-front": "camera",
+    }
+
+
+async def test_licences_as_of_a_day(connection: Connection) -> None:
+    await with_registry(connection)
+    officer = OfficerId("O1")
+    days = [date(2024, 12, 31), date(2025, 1, 1), date(2026, 5, 1), date(2028, 5, 1), date(2028, 5, 2)]
+    held = [await officer_licence_at(connection, officer, day) for day in days]
+    assert held == [None, "L-1", "L-2", "L-2", None]
+    assert await officer_licence_at(connection, OfficerId("O9"), date(2026, 1, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("lanes = 3", "lanes = 0"), r"sites\.0\.lanes"),
+        (('kind = "wim"', 'kind = "magic"'), r"devices\.0\.kind"),
+        (("valid_to = 2027-02-28", "valid_to = 2026-02-28"), "lies before valid_from"),
+        (('road = "G105"', 'road = "G105"\nroadd = "G105"'), r"sites\.0\.roadd"),
+        (("lanes = 3", 'lanes = 3\ncompleteness_profile = "best"'), "unknown completeness profile"),
+        (("lanes = 3", "lanes = "), "not TOML"),
+    ],
+)
+def test_a_wrong_entry_is_named(change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        parse_registry(REGISTRY.replace(*change))
+
+
+async def test_an_entry_that_refers_to_nothing_is_refused(connection: Connection) -> None:
+    dangling = parse_registry('[[stations]]\nstation_id = "S2"\nsite_id = "nowhere"')
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        await load_registry(connection, dangling)

@@ -1,0 +1,142 @@
+"""Hits, readings and packages: each step once, however often it runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domain.errors import ConflictingChange, NotFound, RuleViolation
+from domain.events import CaptureRole
+from domain.ids import EventId, Sha256
+from domain.plates import PlateClass, PlateColour, PlateReading
+from store.blobs import BlobStore
+from store.connection import Connection, connect
+from store.hits import HitState, hits_in, lock_hit, set_state
+from store.intake import store_batch
+from store.outbox import leaf_hash, leaves_of
+from store.packages import (
+    Package,
+    PackageState,
+    lock_package,
+    packages_in,
+    record_awaiting_time,
+    record_built,
+    record_complete,
+    record_logged,
+    record_stamped,
+)
+from store.readings import keep_reading, reading_of
+from tests.integration.store.messages import batch, capture, passage
+
+pytestmark = pytest.mark.anyio
+
+EVENT = passage(1).key.event_id
+MANIFEST = Sha256("ab" * 32)
+READING = PlateReading(
+    text="京A12345",
+    confidence_ppm=990_000,
+    plate_class=PlateClass.LARGE,
+    colour=PlateColour.YELLOW,
+    trailer_text=None,
+    captures=(),
+    engine="test",
+    models={},
+)
+
+
+async def built(conn: Connection) -> Package:
+    return await record_built(conn, EVENT, folder="EV-1", tagmanifest=MANIFEST, envelope=b"envelope")
+
+
+async def test_a_hit_gives_back_what_was_sent(connection: Connection, tmp_path: Path) -> None:
+    sent, front = passage(1), capture(1, framing=b"\0\0\0\1{}")
+    rear = capture(1, device="cam-rear", role=CaptureRole.REAR)
+    # A vendor's frame is not header and image: its payload is a blob of its own.
+    vendor = capture(2, match_key="m-1", device="cam-side", role=CaptureRole.SIDE)
+    wire = vendor.wire.model_copy(update={"payload": b'{"image": "..."}'})
+    vendor = replace(vendor, message=vendor.message.model_copy(update={"wire": wire}))
+    blobs = BlobStore(tmp_path)
+    stored = batch(rear, front, vendor, sent)
+    await blobs.put_all(list(stored.blobs()))
+    await store_batch(connection, stored)
+
+    hit = await lock_hit(connection, EVENT)
+    assert (hit.state, hit.expected_captures) == (HitState.WAITING, ("cam-front/front",))
+    assert (hit.passage.header, hit.passage.record) == (sent.message.header, sent.message.record)
+    assert (hit.passage.context, hit.passage.screening) == (sent.context, sent.screening)
+    assert hit.passage.wire == sent.message.wire
+    assert [found.meta for found in hit.captures] == [row.message.meta for row in (front, rear, vendor)]
+    assert [found.wire(blobs) for found in hit.captures] == [row.wire for row in (front, rear, vendor)]
+
+
+async def test_a_hit_is_worked_on_by_one_at_a_time(database_url: str, connection: Connection) -> None:
+    await store_batch(connection, batch(passage(1)))
+    await connection.commit()
+    await lock_hit(connection, EVENT)
+    await set_state(connection, EVENT, HitState.READING, missing=("no-front-image",))
+    other = await connect(database_url)
+    async with other:
+        await other.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(Exception, match="lock timeout"):
+            await lock_hit(other, EVENT)
+        await other.rollback()
+        await connection.commit()
+        found = await lock_hit(other, EVENT)
+        assert (found.state, found.missing) == (HitState.READING, ("no-front-image",))
+        assert await hits_in(other, HitState.READING) == [EVENT]
+        assert await hits_in(other, HitState.WAITING) == []
+
+
+async def test_an_unknown_hit_is_not_found(connection: Connection) -> None:
+    with pytest.raises(NotFound):
+        await lock_hit(connection, EventId("0" * 32))
+
+
+async def test_the_first_reading_stands(connection: Connection) -> None:
+    assert await reading_of(connection, EVENT) is None
+    assert await keep_reading(connection, EVENT, READING) == READING
+    second = READING.model_copy(update={"text": "京B99999"})
+    assert await keep_reading(connection, EVENT, second) == READING
+    assert await keep_reading(connection, EVENT, second, supplement=1) == second
+    assert await reading_of(connection, EVENT) == READING
+
+
+async def test_sealing_goes_step_by_step_and_each_step_repeats_harmlessly(connection: Connection) -> None:
+    assert await lock_package(connection, EVENT) is None
+    package = await built(connection)
+    assert (package.state, package.passed) == (PackageState.BUILT, True)
+    await record_awaiting_time(connection, package)
+    assert (await built(connection)).state is PackageState.AWAITING_TIME
+    await record_stamped(connection, package, token=b"token", leaf=b"leaf")
+    await record_stamped(connection, package, token=b"later token", leaf=b"later leaf")
+    await record_awaiting_time(connection, package)
+    stamped = await built(connection)
+    assert (stamped.state, stamped.token, stamped.leaf) == (PackageState.STAMPED, b"token", b"leaf")
+    assert len(await leaves_of(connection, kind="package", subject="EV-1")) == 1
+    with pytest.raises(RuleViolation, match="before it is in the log"):
+        await record_complete(connection, stamped)
+    assert await record_logged(connection, [leaf_hash(b"leaf"), leaf_hash(b"another")]) == [(EVENT, 0)]
+    assert await record_logged(connection, [leaf_hash(b"leaf")]) == []
+    await record_complete(connection, stamped)
+    complete = await built(connection)
+    await record_complete(connection, stamped)
+    assert (await built(connection)) == complete
+    assert complete.completed_at is not None
+    assert complete.reached(PackageState.LOGGED)
+    assert [one.folder for one in await packages_in(connection, PackageState.COMPLETE)] == ["EV-1"]
+
+
+async def test_a_package_is_never_rebuilt_with_other_content(connection: Connection) -> None:
+    await built(connection)
+    with pytest.raises(ConflictingChange, match="supplement"):
+        await record_built(connection, EVENT, folder="EV-1", tagmanifest=Sha256("cd" * 32), envelope=b"other")
+    supplement = await record_built(
+        connection,
+        EVENT,
+        supplement=1,
+        folder="EV-1.s1",
+        tagmanifest=Sha256("cd" * 32),
+        envelope=b"other",
+        missing=("no-rear-image",),
+    )
+    assert (supplement.supplement, supplement.passed, supplement.missing) == (1, False, ["no-rear-image"])
