@@ -1,0 +1,210 @@
+"""How long a flagged passage takes from the roadside to the review page.
+
+The whole of zhichao on embedded defaults, one simulated station at 20 passages a second with three
+captures of 1920 x 1080 each, made beforehand; a tenth is overloaded. A passage's time runs from the
+moment the station has written it down, before it can be sent, until the queue page, got by HTTP,
+lists its case. After `WARM_UP_S` every flagged passage counts.
+
+The bound printed beside it is the promise: 5 s at the 95th percentile.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import secrets
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from benchmarks.result import Result
+from service.demo.accounts import DemoAccount, make_accounts
+from service.settings import Settings, environment_of
+from service.supervisor import Supervisor
+from service.system import start_system
+from store.connection import connect
+from store.registry import RegistryFile, load_registry, parse_registry
+
+SCENARIO = "ten-percent"
+RATE = 20.0
+WARM_UP_S = 60.0
+MEASURED_S = 130.0
+LEAST_FLAGGED = 200
+LAST_ARRIVAL_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.1
+PROMISE_S = 5.0
+A_FULL_PAGE = 50
+
+_CASE = re.compile(r'href="/cases/([^"/?]+)"')
+
+
+@dataclass
+class Journeys:
+    """When each flagged passage was written down, and when the queue page first listed it.
+
+    Both by the twelve digits of the event id that stand in the case id.
+    """
+
+    written: dict[str, float] = field(default_factory=dict)
+    listed: dict[str, float] = field(default_factory=dict)
+
+    def outstanding(self) -> set[str]:
+        """Events written down but not listed yet."""
+        return self.written.keys() - self.listed.keys()
+
+    def durations_s(self, since: float) -> list[float]:
+        """Times of all that were written down after `since`, in seconds, sorted."""
+        return sorted(
+            self.listed[e] - at for e, at in self.written.items() if at >= since and e in self.listed
+        )
+
+
+def main(arguments: list[str]) -> Result:
+    """Run the benchmark; `--seconds` and `--warm-up` shorten it for a look."""
+    parser = argparse.ArgumentParser(prog="end_to_end", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=MEASURED_S)
+    parser.add_argument("--warm-up", type=float, default=WARM_UP_S)
+    parser.add_argument("--rate", type=float, default=RATE)
+    options = parser.parse_args(arguments)
+    folder = Path(tempfile.mkdtemp(prefix="zhichao-bench-"))
+    folder.chmod(0o755)
+    try:
+        return asyncio.run(_measure(folder, options.rate, options.warm_up, options.seconds))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _measure(folder: Path, rate: float, warm_up_s: float, measured_s: float) -> Result:
+    registry = parse_registry(await _registry(), source=f"the scenario {SCENARIO}")
+    supervisor = Supervisor(folder / "logs")
+    try:
+        running = await start_system(supervisor, Settings(data=folder), demo=True)
+        account = await _prepare(running.settings, registry)
+        count = round(rate * (warm_up_s + measured_s))
+        process = await _play(running.settings, folder, rate, count)
+        try:
+            return await _follow(running.web_address, account, folder, rate, process, warm_up_s=warm_up_s)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+    finally:
+        await supervisor.stop()
+
+
+async def _follow(
+    address: str,
+    account: DemoAccount,
+    folder: Path,
+    rate: float,
+    process: asyncio.subprocess.Process,
+    *,
+    warm_up_s: float,
+) -> Result:
+    journeys = Journeys()
+    truth = folder / "truth.jsonl"
+    async with httpx.AsyncClient(base_url=address, timeout=30.0, follow_redirects=True) as web:
+        await web.post("/login", data={"username": account.username, "password": account.password})
+        started, ended_at, offset = None, None, 0
+        page_after = ""
+        while True:
+            offset = _note_written(truth, offset, journeys)
+            if started is None and offset:
+                started = time.monotonic()
+            page_after = await _note_listed(web, journeys, page_after)
+            if ended_at is None and process.returncode is not None:
+                ended_at = time.monotonic()
+            if ended_at is not None and (
+                not journeys.outstanding() or time.monotonic() - ended_at > LAST_ARRIVAL_WITHIN_S
+            ):
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+    since = (started or 0.0) + warm_up_s
+    return _result(journeys, since, rate, ended_at - since)
+
+
+def _result(journeys: Journeys, since: float, rate: float, measured_s: float) -> Result:
+    durations = journeys.durations_s(since)
+    flagged = sum(at >= since for at in journeys.written.values())
+    p95 = statistics.quantiles(durations, n=20)[-1] if len(durations) > 1 else float("inf")
+    return Result(
+        name="end_to_end",
+        unit="s",
+        ours=round(p95, 3),
+        bounds={"promise": PROMISE_S},
+        figures={
+            "case_p50_s": round(statistics.median(durations), 3) if durations else None,
+            "case_p95_s": round(p95, 3),
+            "case_max_s": round(durations[-1], 3) if durations else None,
+            "flagged": flagged,
+            "passages_per_s": rate,
+            "measured_s": round(measured_s, 1),
+        },
+        ok={
+            "all_flagged_arrived": bool(flagged) and not journeys.outstanding(),
+            "enough_flagged": flagged >= LEAST_FLAGGED,
+            "case_p95_within_5_s": p95 <= PROMISE_S,
+        },
+    )
+
+
+def _note_written(truth: Path, offset: int, journeys: Journeys) -> int:
+    """Read what the station has newly written down; return how far the file was read."""
+    if not truth.exists():
+        return 0
+    with truth.open("rb") as file:
+        file.seek(offset)
+        new = file.read()
+    whole = new[: new.rfind(b"\n") + 1]
+    now = time.monotonic()
+    for line in whole.splitlines():
+        entry = json.loads(line)
+        if entry["oracle"]["outcome"] == "overloaded":
+            journeys.written.setdefault(entry["event_id"][:12].upper(), now)
+    return offset + len(whole)
+
+
+async def _note_listed(web: httpx.AsyncClient, journeys: Journeys, after: str) -> str:
+    """Get the queue's last pages as a reviewer's browser does; return where to begin the next time.
+
+    The queue is ordered by time of passage, so what is outstanding stands near its end: the next look
+    begins half a page back.
+    """
+    page = await web.get("/queue", params={"state": "open", "after": after})
+    page.raise_for_status()
+    now = time.monotonic()
+    cases = _CASE.findall(page.text)
+    for case in cases:
+        journeys.listed.setdefault(case.rsplit("-", 1)[-1], now)
+    return cases[len(cases) // 2] if len(cases) >= A_FULL_PAGE else after
+
+
+async def _play(settings: Settings, folder: Path, rate: float, count: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "simulators", "play", SCENARIO, "--premade"),
+        *("--port", str(settings.broker_port), "--rate", str(rate), "--passages", str(count)),
+        *("--seed", str(secrets.randbelow(1_000)), "--spool", str(folder / "spool")),
+        *("--truth", str(folder / "truth.jsonl")),
+        env=dict(environment_of(settings)),
+    )
+
+
+async def _registry() -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simulators", "registry", SCENARIO, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    return printed.decode()
+
+
+async def _prepare(settings: Settings, registry: RegistryFile) -> DemoAccount:
+    async with await connect(settings.require_database_url()) as conn:
+        await load_registry(conn, registry)
+        return (await make_accounts(conn, registry))[0]
