@@ -20,6 +20,9 @@ _TWO_ROW_ASPECT = 440 / 220
 _LEAST_ROW_PX = 48
 _MOST_ROW_PX = 160
 
+_MARGIN = (0.01, 0.06)
+"""Added to a one-row plate on each side, relative to width and height: corners found lie a little inside."""
+
 _ABOVE = 0.12
 """Added above a two-row plate, relative to its height: the corners found tend to lie inside its top."""
 
@@ -38,6 +41,15 @@ def aspect(corners: Corners) -> float:
     """Return mean width over mean height of a quadrilateral."""
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     return float((sides[0] + sides[2]) / max(sides[1] + sides[3], 1e-6))
+
+
+def with_margin(corners: Corners) -> Corners:
+    """Return the corners of a one-row plate moved outwards, so that no character is cut."""
+    top_left, top_right, bottom_right, bottom_left = corners
+    across = (top_right + bottom_right - top_left - bottom_left) / 2 * _MARGIN[0]
+    down = (bottom_left + bottom_right - top_left - top_right) / 2 * _MARGIN[1]
+    outwards = np.array([-across - down, across - down, across + down, -across + down], dtype=np.float32)
+    return np.asarray(corners + outwards, dtype=np.float32)
 
 
 def rectify(image: Image, corners: Corners, *, rows: int) -> Image:

@@ -26,6 +26,7 @@ from plate_recognition.geometry import (
     join_rows,
     rectify,
     whole_image,
+    with_margin,
 )
 from plate_recognition.grammar import is_grammatical, plate_class
 from plate_recognition.images import Image, Photo, decode
@@ -35,8 +36,8 @@ from plate_recognition.voting import Vote, vote
 
 TRUSTED_PPM = 600_000
 """Below this the recognisers do not agree on a character, and the next way to the plate is tried."""
-READABLE_PPM = 100_000
-"""Below this the plate counts as unreadable; what was guessed stays among the candidates."""
+READABLE_PPM = 20_000
+"""Below one in fifty the plate counts as unreadable; what was guessed stays among the candidates."""
 
 _CROP_ASPECTS = (1.5, 6.0)
 _CROP_WIDTH_PX = 480
@@ -109,8 +110,7 @@ class OnnxEngine:
         """Read one plate as one row and, where its shape allows two, as two rows as well."""
         place = whole_image(image) if corners is None else corners
         rows = (1, 2) if aspect(place) < TWO_ROWS_BELOW_ASPECT else (1,)
-        as_it_is = corners is None
-        plates = [image if as_it_is and count == 1 else rectify(image, place, rows=count) for count in rows]
+        plates = [_straightened(image, corners, count) for count in rows]
         lines = [join_rows(plate) if count == 2 else plate for plate, count in zip(plates, rows, strict=True)]
         outputs = zip(*(recogniser.read(lines) for recogniser in self._recognisers), strict=True)
         return [
@@ -146,7 +146,10 @@ class OnnxEngine:
         )
 
     def _candidates(self, readings: list[_Reading]) -> tuple[PlateCandidate, ...]:
-        """Return every text once: the votes, best first, then what was seen against the grammar."""
+        """Return every text once: the votes of each reading in turn, then what was seen against the grammar.
+
+        The first is the one reported as the text, if any is.
+        """
         candidates: dict[str, PlateCandidate] = {}
         for reading in readings:
             for voted in reading.votes:
@@ -170,7 +173,7 @@ class OnnxEngine:
                     grammatical=False,
                 )
                 candidates.setdefault(text, flagged)
-        return tuple(sorted(candidates.values(), key=lambda candidate: -candidate.confidence_ppm))
+        return tuple(candidates.values())
 
 
 def _may_be_a_crop(image: Image, role: CaptureRole) -> bool:
@@ -178,6 +181,13 @@ def _may_be_a_crop(image: Image, role: CaptureRole) -> bool:
     if not _CROP_ASPECTS[0] <= width / height <= _CROP_ASPECTS[1]:
         return False
     return role is CaptureRole.PLATE or width <= _CROP_WIDTH_PX
+
+
+def _straightened(image: Image, corners: Corners | None, rows: int) -> Image:
+    """Return the plate seen straight on; `corners` are None where the whole image is the plate."""
+    if rows == 2:
+        return rectify(image, whole_image(image) if corners is None else corners, rows=2)
+    return image if corners is None else rectify(image, with_margin(corners), rows=1)
 
 
 def _trusted(readings: list[_Reading]) -> bool:

@@ -98,7 +98,8 @@ def scene(
     )
     height_px = width_px * plate.shape[0] / plate.shape[1]
     left, top = width / 2 - width_px / 2, height * 0.72 - height_px / 2
-    upright = np.array([[0, 0], [width_px, 0], [width_px, height_px], [0, height_px]]) + (left, top)
+    upright = np.array([[0.0, 0.0], [width_px, 0], [width_px, height_px], [0, height_px]])
+    upright += np.array([left, top])
     corners = (upright + rng.uniform(-turn, turn, (4, 2)) * height_px).astype(np.float32)
     flat = np.array(
         [[0, 0], [plate.shape[1], 0], [plate.shape[1], plate.shape[0]], [0, plate.shape[0]]], dtype=np.float32
@@ -117,3 +118,8 @@ def jpeg(picture: Pixels, *options: int) -> bytes:
     done, data = cv2.imencode(".jpg", picture, list(options))
     assert done
     return data.tobytes()
+
+
+def resized(picture: Pixels, width: int, height: int) -> Pixels:
+    """Return the picture at another size, averaging what is made smaller."""
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
