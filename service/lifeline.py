@@ -26,6 +26,9 @@ GRACE_S = 15.0
 Announce = Callable[..., None]
 """Call once, with whatever the supervisor should know (addresses, ports), when the process is ready."""
 
+_TALKATIVE = ("procrastinate", "psycopg.pool", "uvicorn")
+"""Loggers with a line for every job, connection or start; their warnings are of interest."""
+
 log = logging.getLogger(__name__)
 
 
@@ -52,22 +55,39 @@ def run_child(body: Callable[[Announce], Awaitable[None]], *, supervised: bool) 
     """Run `body` until it returns, is asked to end, or the supervisor is gone; return the exit status."""
     try:
         asyncio.run(_until_stopped(body, supervised=supervised))
-    except ConfigurationError as error:
-        log.critical("%s", error)
-        return EXIT_CONFIGURATION
     except ZhichaoError as error:
-        log.critical("%s", error)
-        return 1
+        return _status_of(error)
+    except ExceptionGroup as group:
+        known, unknown = group.split(ZhichaoError)
+        if unknown is not None or known is None:
+            raise
+        return _status_of(_first(known))
     return 0
+
+
+def _first(group: ExceptionGroup[ZhichaoError]) -> ZhichaoError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, ExceptionGroup) else inner
+
+
+def _status_of(error: ZhichaoError) -> int:
+    log.critical("%s", error)
+    return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1
 
 
 async def _until_stopped(body: Callable[[Announce], Awaitable[None]], *, supervised: bool) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(body(announce if supervised else _log_ready))
+
+    def stop() -> None:
+        # Signal and end of file come together; a second cancellation would cut the orderly end short.
+        if not task.cancelling():
+            task.cancel()
+
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, task.cancel)
+        loop.add_signal_handler(signum, stop)
     if supervised:
-        when_supervisor_ends(lambda: loop.call_soon_threadsafe(task.cancel))
+        when_supervisor_ends(lambda: loop.call_soon_threadsafe(stop))
     try:
         await task
     except asyncio.CancelledError:
@@ -83,3 +103,5 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

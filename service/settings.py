@@ -101,6 +101,13 @@ class Settings(BaseSettings):
         "Only with `mosquitto`.",
     )
 
+    broker_client_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="This ingester's name at the broker, which keeps its messages under it while it is away. "
+        "Absent: `zhichao-ingest`, with this machine's name after it where the subscription is shared.",
+    )
+
     web_host: str = Field(
         default="127.0.0.1", description="Address the web listens on; put TLS before any other."
     )
@@ -110,12 +117,13 @@ class Settings(BaseSettings):
     )
 
     max_payload_bytes: int = Field(
-        default=20_971_520,
+        default=16_777_216,
         ge=65_536,
+        le=104_857_600,
         description="Largest message accepted, in bytes; larger ones are refused with a reason.",
     )
     capture_deadline_s: int = Field(
-        default=10,
+        default=60,
         ge=1,
         le=600,
         description="Seconds a flagged passage waits for its captures before it is settled without them.",
@@ -127,7 +135,7 @@ class Settings(BaseSettings):
         "`bound` m/(1+MPE), `limit` against L(1+MPE).",
     )
     rule_guard_k_milli: int = Field(
-        default=2_000,
+        default=3_000,
         ge=0,
         le=10_000,
         description="Guard band in thousandths of the standard uncertainty u: a passage is flagged only if "
@@ -159,7 +167,7 @@ class Settings(BaseSettings):
     ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
     ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
     worker_jobs: int = Field(
-        default=2, ge=1, le=64, description="Jobs one worker process has in hand at the same time."
+        default=4, ge=1, le=64, description="Jobs one worker process has in hand at the same time."
     )
     log_level: str = Field(
         default="INFO",

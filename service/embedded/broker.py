@@ -48,8 +48,9 @@ log = logging.getLogger(__name__)
 
 def configuration(settings: Settings) -> str:
     """Return the broker's own TOML: one listener for MQTT 5, one for 3.1.1."""
-    # The broker counts the whole packet; the header's user properties come on top of our payload limit.
-    packet_bytes = settings.max_payload_bytes + 65_536
+    # Well above what ingest accepts: a station's too large message must arrive to be refused with a reason,
+    # where the broker would only drop the connection, again and again.
+    packet_bytes = settings.max_payload_bytes * 5 // 4
     listeners = [
         _LISTENER.format(
             version=version, port=port, max_payload_bytes=packet_bytes, max_inflight=MAX_INFLIGHT
@@ -64,7 +65,8 @@ def main() -> int:
     settings = load_settings()
     configure_logging(settings.log_level)
     # rumqttd opens an error span for every packet it routes; only its panics are of interest.
-    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
+    for name in ("rumqttd", "tracing"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         _start(settings)
     except OSError as error:

@@ -1,0 +1,201 @@
+"""The command `zhichao`. What each command prints with --help is docs/reference/commands.md."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from domain.errors import ConfigurationError, ZhichaoError
+from evidence import Trust, as_json, as_text, verify_package
+from service import administration
+from service.doctor import Finding, examine
+from service.lifeline import EXIT_CONFIGURATION, configure_logging, run_child
+from service.settings import Settings, load_settings
+from service.supervisor import Supervisor
+from service.system import EVERYTHING, Part, sole_use_of, start_system
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _explained(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn our errors into one sentence on standard error and an exit status, without a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ZhichaoError as error:
+            click.echo(f"zhichao: {error}", err=True)
+            sys.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
+
+    return run
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, R]) -> R:
+    return asyncio.run(work)
+
+
+@click.group(context_settings={"max_content_width": 100})
+def main() -> None:
+    """Off-site truck overload enforcement (治超非现场执法).
+
+    Settings are environment variables, listed in docs/reference/settings.md.
+    """
+
+
+@main.command()
+@click.option(
+    "--only",
+    type=click.Choice([part.value for part in Part]),
+    multiple=True,
+    help="Run only this part, and what it needs; may be given several times.",
+)
+@_explained
+def serve(only: tuple[str, ...]) -> None:
+    """Run everything: database and broker where none is configured, ingest, work and web.
+
+    Each is a process of its own, started again if it dies. Ctrl-C or SIGTERM ends all of them. For a
+    machine that runs the web alone: `zhichao serve --only web`, with ZHICHAO_DATABASE_URL set.
+    """
+    settings = _settings()
+    parts = frozenset(Part(name) for name in only) or EVERYTHING
+
+    async def body(_announce: Callable[..., None]) -> None:
+        supervisor = Supervisor()
+        try:
+            running = await start_system(supervisor, settings, parts=parts)
+            if Part.WEB in parts:
+                click.echo(f"the web is at {running.web_address}; Ctrl-C ends everything")
+            await supervisor.wait()
+        finally:
+            await supervisor.stop()
+
+    with sole_use_of(settings.data):
+        sys.exit(run_child(body, supervised=False))
+
+
+@main.command()
+@_explained
+def ingest() -> None:
+    """Run one more ingester, for a broker with a shared subscription (ZHICHAO_BROKER_SHARE_GROUP)."""
+    from service.ingest_process import ingest_forever  # noqa: PLC0415 (numpy and MQTT, not for --help)
+
+    settings = _settings()
+    sys.exit(run_child(lambda announce: ingest_forever(settings, announce), supervised=False))
+
+
+@main.command()
+@_explained
+def work() -> None:
+    """Run one more worker: reads plates, seals evidence, opens leads."""
+    from service.worker import work_forever  # noqa: PLC0415 (the plate engine, not for --help)
+
+    settings = _settings()
+    sys.exit(run_child(lambda announce: work_forever(settings, announce), supervised=False))
+
+
+@main.command()
+@_explained
+def migrate() -> None:
+    """Bring the database at ZHICHAO_DATABASE_URL to this version's schema."""
+    applied = _run(administration.migrate_database(_settings()))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@main.command()
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON list instead of lines.")
+@_explained
+def doctor(json_wanted: bool) -> None:
+    """Say what is wrong with this installation, and what to do.
+
+    The exit status is 0 if nothing is wrong, 1 if something is. Warnings do not count.
+    """
+    findings = _run(examine(load_settings()))
+    if json_wanted:
+        click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            click.echo(_line(finding))
+    sys.exit(1 if any(finding.verdict == "wrong" for finding in findings) else 0)
+
+
+def _line(finding: Finding) -> str:
+    advice = f"\n         {finding.advice}" if finding.advice else ""
+    return f"{finding.verdict:<8} {finding.subject}: {finding.detail}{advice}"
+
+
+@main.group()
+def evidence() -> None:
+    """Work with sealed evidence packages."""
+
+
+@evidence.command("verify")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trust file to verify against; without it, the installation's own.",
+)
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON object instead of lines.")
+@_explained
+def verify(path: Path, trust: Path | None, json_wanted: bool) -> None:
+    """Verify the package in folder PATH, layer by layer, offline.
+
+    The exit status is 0 only if every layer holds.
+    """
+    report = verify_package(path, Trust.load(trust or load_settings().trust_path))
+    click.echo(as_json(report) if json_wanted else as_text(report), nl=json_wanted)
+    sys.exit(0 if report.ok else 1)
+
+
+@main.group()
+def registry() -> None:
+    """Sites, stations, devices, certificates, announcements, legal bases, officers."""
+
+
+@registry.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_explained
+def registry_load(file: Path) -> None:
+    """Load the registry from a TOML FILE; what is there already is updated, nothing is deleted."""
+    click.echo(_run(administration.load_registry_file(_settings(), file)))
+
+
+@main.group()
+def account() -> None:
+    """People who may sign in to the web."""
+
+
+@account.command("create")
+@click.argument("username")
+@click.option("--role", type=click.Choice(["reviewer", "supervisor", "administrator"]), required=True)
+@click.option("--officer", help="Officer id in the registry; reviewers need one.")
+@click.password_option(help="Asked for if not given; give it by standard input, not on the command line.")
+@_explained
+def account_create(username: str, role: str, officer: str | None, password: str) -> None:
+    """Create an account that can sign in to the web."""
+    _run(administration.create_account(_settings(), username, role=role, officer=officer, password=password))
+    click.echo(f"created {role} {username}")
+
+
+@main.command("version")
+def print_version() -> None:
+    """Print the version."""
+    click.echo(f"zhichao {version('zhichao')}")
+
+
+if __name__ == "__main__":
+    main()

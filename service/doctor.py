@@ -1,0 +1,36 @@
+"""`zhichao doctor`: looks at everything a working installation rests on, and says what to do."""
+
+from domain.errors import ZhichaoError
+from service.checks import installation, running
+from service.checks.finding import Finding, fine, wrong
+from service.reach import as_running, database_of
+from service.settings import Settings
+from store.connection import connect
+
+__all__ = ["Finding", "examine"]
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Return one finding or more for everything looked at; nothing found wrong means it should work."""
+    found = [
+        *installation.check_variables(),
+        *installation.check_combinations(settings),
+        *installation.check_files(settings),
+        *installation.check_folders(settings),
+        *installation.check_keys(settings),
+        *installation.check_weights(),
+        *installation.check_law(settings),
+    ]
+    found += await running.check_broker(as_running(settings))
+    found += await _database(settings)
+    return found
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    if settings.database_url is None and not (settings.data / "database").exists():
+        return [fine("database", "none yet; the first start makes an embedded one")]
+    try:
+        async with database_of(settings) as url, await connect(url) as conn:
+            return await running.check_database(conn)
+    except ZhichaoError as error:
+        return [wrong("database", str(error), "see above; nothing else of the database was looked at")]

@@ -1,0 +1,47 @@
+"""The installation's keys and trust file: made on the first start, never replaced.
+
+The trust file is written from the keys once. If it later disagrees with them, that is for a person
+to settle (`zhichao doctor` says so): somebody may already verify packages with the published one.
+"""
+
+from domain.errors import ConfigurationError
+from evidence import KeySet, create_keys, load_keys, trust_bytes, trust_file
+from evidence.keys import load_certificate
+from service.settings import Settings
+
+
+def ensure_keys(settings: Settings) -> KeySet:
+    """Return the installation's keys; make them, and the trust file, where there are none.
+
+    Raises
+    ------
+    ConfigurationError
+        Keys cannot be read, are open to others, or are gone while their log is still there.
+    """
+    folder = settings.keys_root
+    if not folder.exists() or not any(folder.iterdir()):
+        _refuse_orphaned_evidence(settings)
+        create_keys(folder)
+    keys = load_keys(folder)
+    if not settings.trust_path.exists():
+        settings.trust_path.parent.mkdir(parents=True, exist_ok=True)
+        settings.trust_path.write_bytes(expected_trust(settings, keys))
+    return keys
+
+
+def expected_trust(settings: Settings, keys: KeySet) -> bytes:
+    """Return what the trust file must hold for these keys and this time stamp authority."""
+    roots = None
+    if settings.tsa_certificate_file is not None:
+        roots = [load_certificate(settings.tsa_certificate_file)]
+    return trust_bytes(trust_file(keys, tsa_roots=roots))
+
+
+def _refuse_orphaned_evidence(settings: Settings) -> None:
+    """New keys would make a log that was signed with lost ones look forged."""
+    log = settings.log_root
+    if log.is_dir() and any(log.iterdir()):
+        raise ConfigurationError(
+            f"{settings.keys_root} holds no keys, but {log} holds a log signed with some; "
+            "restore the keys, or start with a new data folder"
+        )

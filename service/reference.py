@@ -1,0 +1,89 @@
+"""The reference pages of settings and commands, made from the code: ``python -m service.reference PAGE``.
+
+The pages are committed, and a test compares them with what this prints.
+"""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from service.settings import PREFIX, Settings
+
+_SETTINGS_INTRO = """# Settings
+
+Every setting is an environment variable; with none set, everything runs on embedded defaults below the
+data folder. `zhichao doctor` says what is wrong with a configuration, and names variables it does not
+know. Secrets are files, or are never printed. This page is made by `python -m service.reference settings`.
+
+| variable | default | meaning |
+|---|---|---|
+"""
+
+_COMMANDS_INTRO = """# Commands
+
+What each command prints with `--help`. Every command reads its settings from the environment
+([settings.md](settings.md)). Exit status 0 means done, 1 that something is wrong, 78 that the
+configuration cannot work. This page is made by `python -m service.reference commands`.
+"""
+
+
+def settings_page() -> str:
+    """Return docs/reference/settings.md."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(field)} | {_escaped(field.description or '')} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return _SETTINGS_INTRO + "\n".join(rows) + "\n"
+
+
+def commands_page(command: click.Command) -> str:
+    """Return docs/reference/commands.md for a command and all below it."""
+    return _COMMANDS_INTRO + "".join(_help_of(command, ("zhichao",)))
+
+
+def _commands_page() -> str:
+    from service.cli import main as command  # noqa: PLC0415 (settings need not load every command)
+
+    return commands_page(command)
+
+
+def _help_of(command: click.Command, words: tuple[str, ...]) -> list[str]:
+    context = click.Context(command, info_name=" ".join(words), max_content_width=100, terminal_width=100)
+    pages = [f"\n## `{' '.join(words)}`\n\n```text\n{command.get_help(context)}\n```\n"]
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            pages += _help_of(command.commands[name], (*words, name))
+    return pages
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.default
+    if value is None or isinstance(value, SecretStr):
+        return "absent"
+    if isinstance(value, frozenset):
+        return "`[]`"
+    if isinstance(value, Enum):
+        return f"`{value.value}`"
+    return f"`{value.as_posix() if isinstance(value, Path) else value}`"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Print the page named on the command line."""
+    pages = {"settings": settings_page, "commands": _commands_page}
+    wanted = sys.argv[1] if len(sys.argv) == 2 else ""
+    if wanted not in pages:
+        sys.exit(f"usage: python -m service.reference {{{'|'.join(pages)}}}")
+    sys.stdout.write(pages[wanted]())
+
+
+if __name__ == "__main__":
+    main()

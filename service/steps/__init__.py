@@ -1,0 +1,1 @@
+"""The way of a passage, one step a module: screen, store, read, seal, open."""

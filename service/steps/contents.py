@@ -1,0 +1,127 @@
+"""What goes into the evidence package of a hit, and where.
+
+`arrival.json` takes all that differs when the same feed is replayed (times of sending, arrival and
+storing); everything else follows from what the station sent and what was concluded from it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.completeness import missing, profile
+from domain.events import MessageHeader
+from domain.plates import PlateReading
+from domain.registry import StationContext
+from domain.units import utc_text
+from evidence import ImageItem, PackageContents, WireItem
+from store.blobs import BlobStore
+from store.hits import Hit, StoredCapture
+
+EVENT_FORMAT = "zhichao-event/1"
+
+
+def lacking(hit: Hit, captures: Sequence[StoredCapture]) -> tuple[str, ...]:
+    """Return what the site's completeness profile misses in these captures; empty when nothing is."""
+    wanted = profile(hit.passage.context.site.completeness_profile)
+    return missing(wanted, [capture.meta.role for capture in captures], has_weigh_record=True)
+
+
+def contents_of(
+    hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading, blobs: BlobStore
+) -> PackageContents:
+    """Return the contents of a hit's package; reads the images, to be run in a thread."""
+    passage = hit.passage
+    return PackageContents(
+        event_id=hit.event_id,
+        supplement=0,
+        predecessor_tagmanifest=None,
+        event={
+            "format": EVENT_FORMAT,
+            "captured_at": utc_text(passage.header.captured_at),
+            "header": _stable_header(passage.header),
+            "record": passage.record.model_dump(mode="json"),
+            "screening": passage.screening.model_dump(mode="json"),
+            "completeness": {
+                "profile": passage.context.site.completeness_profile,
+                "missing": list(lacking(hit, captures)),
+            },
+        },
+        wire=_wire(hit, captures, blobs),
+        images=tuple(
+            ImageItem(
+                capture.meta.role,
+                capture.header.device,
+                capture.blob_sha256,
+                blobs.get(capture.blob_sha256),
+            )
+            for capture in captures
+        ),
+        reading=reading.model_dump(mode="json"),
+        arrival=_arrival(hit, captures),
+        station=_station(passage.context, passage.header),
+    )
+
+
+def summary_of(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
+    """Return what the signed statement says of the package without its being opened."""
+    passage = hit.passage
+    mass = passage.screening.adjudication
+    return {
+        "captured_at": utc_text(passage.header.captured_at),
+        "station": passage.header.station,
+        "site": passage.context.site.site_id,
+        "outcome": passage.screening.outcome.value,
+        "vehicle_code": passage.screening.vehicle_code,
+        "adjudged_kg": mass.adjudged_kg,
+        "limit_kg": mass.limit_kg,
+        "over_kg": mass.over_kg,
+        "missing": list(lacking(hit, captures)),
+    }
+
+
+def _stable_header(header: MessageHeader) -> dict[str, Any]:
+    document = header.model_dump(mode="json", exclude={"sent_at"})
+    # Canonical JSON has no integers beyond 2**53, sequence numbers do.
+    return document | {"sequence": str(header.sequence)}
+
+
+def _wire(hit: Hit, captures: Sequence[StoredCapture], blobs: BlobStore) -> tuple[WireItem, ...]:
+    wires = [("weigh.json", hit.passage.wire)]
+    wires += [
+        (f"capture-{number:02}-{capture.meta.role.value}.bin", capture.wire(blobs))
+        for number, capture in enumerate(captures, start=1)
+    ]
+    return tuple(
+        WireItem(name, wire.payload, wire.topic, wire.properties, wire.content_type) for name, wire in wires
+    )
+
+
+def _arrival(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
+    passage = hit.passage
+    return {
+        "record": {
+            "sent_at": utc_text(passage.header.sent_at),
+            "received_at": utc_text(passage.wire.received_at),
+            "stored_at": utc_text(passage.stored_at),
+        },
+        "captures": [
+            {
+                "event_id": capture.header.event_id,
+                "sent_at": utc_text(capture.header.sent_at),
+                "received_at": utc_text(capture.received_at),
+                "stored_at": utc_text(capture.stored_at),
+            }
+            for capture in captures
+        ],
+        "waited_until": utc_text(hit.deadline),
+    }
+
+
+def _station(context: StationContext, header: MessageHeader) -> dict[str, dict[str, Any]]:
+    facts = {
+        "site": context.site,
+        "certificate": context.certificate,
+        "announcement": context.announcement,
+        "legal-basis": context.legal_basis,
+        "clock": header.clock,
+    }
+    return {name: fact.model_dump(mode="json") for name, fact in facts.items() if fact is not None}

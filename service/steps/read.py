@@ -1,0 +1,32 @@
+"""Step 3: the plates in a hit's captures, read once all are there or the deadline has passed.
+
+The reading that is stored first stands, and the captures it names are the ones the package will hold: a
+capture that arrives later cannot change what a second attempt would build.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.plates import PlateReading
+from plate_recognition import PlateEngine, read_passage
+from store.blobs import BlobStore
+from store.hits import Hit, StoredCapture
+
+
+def is_due(hit: Hit, now: datetime) -> bool:
+    """Say whether a hit need not wait any longer: its captures are there, or it has waited long enough."""
+    there = {f"{capture.header.device}/{capture.meta.role.value}" for capture in hit.captures}
+    there |= {f"/{capture.meta.role.value}" for capture in hit.captures}
+    complete = bool(hit.captures) and set(hit.expected_captures) <= there
+    return complete or now >= hit.deadline
+
+
+def read_plates(engine: PlateEngine, blobs: BlobStore, captures: Sequence[StoredCapture]) -> PlateReading:
+    """Return what stands on the plates; slow, to be run in a thread. Errors as `BlobStore.get`."""
+    return read_passage(engine, [(capture.meta.role, blobs.get(capture.blob_sha256)) for capture in captures])
+
+
+def captures_read(hit: Hit, reading: PlateReading) -> tuple[StoredCapture, ...]:
+    """Return the hit's captures that the reading was made from."""
+    digests = {one.image_sha256 for one in reading.captures}
+    return tuple(capture for capture in hit.captures if capture.blob_sha256 in digests)

@@ -1,0 +1,202 @@
+"""Step 2: a batch of arrivals becomes durable, in one transaction, before anything is acknowledged.
+
+Rules
+1. A device that was not registered on the day of its message is refused, not stored: nobody could
+   say later what it was.
+2. Images lie in the blob store before the row that names them is committed.
+3. A flagged passage, its hit and its job are one transaction (`store.intake`).
+4. Nothing here blocks the event loop: screening and disk run in threads.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from domain.events import CaptureMessage, StatusMessage, WeighMessage, Wire
+from domain.ids import DeviceId, Epoch, Sha256, StationId, sha256_of
+from domain.ids import Sequence as SequenceNumber
+from domain.refusals import RefusalCode
+from domain.registry import StationContext
+from ingest.arrivals import Accepted, Arrival, Claims, Refusal, Refused, Settled
+from ingest.header import body_offset
+from service.steps.screen import Screener
+from store.blobs import BlobStore
+from store.connection import Connection, Pool
+from store.intake import store_batch
+from store.intake_batch import (
+    NATIVE_PAIRING_WINDOW,
+    CaptureRow,
+    IntakeBatch,
+    Key,
+    PassageRow,
+    RefusalRow,
+    Stored,
+    StoreOutcome,
+)
+from store.registry import KnownDevice, contexts_at, known_devices
+from store.station_status import record_statuses
+from store.transactions import transaction
+
+NATIVE_PREFIX = "zhichao/v1/"
+GATEWAY_PAIRING_WINDOW = timedelta(seconds=10)
+"""The vendors' own matchNo time-out (domain.md D1)."""
+
+_Known = dict[tuple[StationId, DeviceId], KnownDevice]
+
+
+class DatabaseSink:
+    """Where an ingester's batches go; fulfils `ingest.arrivals.Sink`.
+
+    Parameters
+    ----------
+    capture_wait
+        How long after its commit a flagged passage waits for its captures.
+    """
+
+    def __init__(self, pool: Pool, blobs: BlobStore, screener: Screener, *, capture_wait: timedelta) -> None:
+        self._pool = pool
+        self._blobs = blobs
+        self._screener = screener
+        self._capture_wait = capture_wait
+
+    async def store(self, arrivals: Sequence[Arrival]) -> Sequence[Settled]:
+        """Commit all of `arrivals`, or none; see `ingest.arrivals.Sink.store`."""
+        async with transaction(self._pool) as conn:
+            known = await known_devices(conn)
+            contexts = await _contexts(conn, arrivals)
+            checked = [
+                _registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
+            ]
+            batch, order = await self._batch(checked, contexts, known)
+            await self._blobs.put_all(list(batch.blobs()))
+            stored = await store_batch(conn, batch)
+            await record_statuses(conn, _statuses(checked))
+        fates = dict(zip(order, stored, strict=True))
+        return [_settled(one, fates.get(place)) for place, one in enumerate(checked)]
+
+    async def _batch(
+        self, checked: Sequence[Arrival], contexts: Sequence[StationContext | None], known: _Known
+    ) -> tuple[IntakeBatch, list[int]]:
+        """Return the rows to store, and for each, in the store's order, its place among the arrivals."""
+        weighed: list[tuple[int, WeighMessage, StationContext]] = []
+        captured: list[tuple[int, CaptureMessage]] = []
+        refused: list[tuple[int, Refused]] = []
+        for place, (one, context) in enumerate(zip(checked, contexts, strict=True)):
+            if isinstance(one, Refused):
+                refused.append((place, one))
+            elif isinstance(one.decoded, WeighMessage) and context is not None:
+                weighed.append((place, one.decoded, context))
+            elif isinstance(one.decoded, CaptureMessage):
+                captured.append((place, one.decoded))
+        screenings = await asyncio.to_thread(
+            self._screener.screen, [message for _, message, _ in weighed], [where for *_, where in weighed]
+        )
+        batch = IntakeBatch(
+            passages=[
+                PassageRow(
+                    message,
+                    context,
+                    screening,
+                    pairing_window=_pairing_window(message.wire),
+                    capture_wait=self._capture_wait,
+                    body_sha256=_body_sha256(message.wire),
+                )
+                for (_, message, context), screening in zip(weighed, screenings, strict=True)
+            ],
+            captures=[
+                CaptureRow(message, message.meta.sha256, pairing_window=_pairing_window(message.wire))
+                for _, message in captured
+            ],
+            refusals=[_refusal_row(one, known) for _, one in refused],
+        )
+        order = [one[0] for one in weighed] + [one[0] for one in captured] + [one[0] for one in refused]
+        return batch, order
+
+
+async def _contexts(conn: Connection, arrivals: Sequence[Arrival]) -> list[StationContext | None]:
+    """Return what the registry says of each arrival's device on its day; None where it says nothing."""
+    asked = [
+        (place, (header.station, header.device, header.captured_at))
+        for place, one in enumerate(arrivals)
+        if isinstance(one, Accepted) and not isinstance(one.decoded, StatusMessage)
+        for header in (one.decoded.header,)
+    ]
+    found = await contexts_at(conn, [wanted for _, wanted in asked])
+    by_place = dict(zip((place for place, _ in asked), found, strict=True))
+    return [by_place.get(place) for place in range(len(arrivals))]
+
+
+def _registered(one: Arrival, known: _Known, context: StationContext | None) -> Arrival:
+    """Refuse what comes from nobody we know."""
+    if isinstance(one, Refused):
+        return one
+    decoded = one.decoded
+    origin = decoded.status if isinstance(decoded, StatusMessage) else decoded.header
+    station, device = origin.station, origin.device
+    if (station, device) in known and (context is not None or isinstance(decoded, StatusMessage)):
+        return one
+    if station not in {registered for registered, _ in known}:
+        code, detail = RefusalCode.UNKNOWN_STATION, f"station {station} is not registered"
+    elif (station, device) not in known:
+        code, detail = RefusalCode.UNKNOWN_DEVICE, f"station {station} has no device {device}"
+    else:
+        code, detail = (
+            RefusalCode.UNKNOWN_DEVICE,
+            f"{station}/{device} was not registered on the day of capture",
+        )
+    return Refused(decoded.wire, _claims(decoded), code, detail)
+
+
+def _statuses(checked: Sequence[Arrival]) -> list[StatusMessage]:
+    return [
+        one.decoded for one in checked if isinstance(one, Accepted) and isinstance(one.decoded, StatusMessage)
+    ]
+
+
+def _claims(decoded: WeighMessage | CaptureMessage | StatusMessage) -> Claims:
+    if isinstance(decoded, StatusMessage):
+        return Claims(decoded.status.station, decoded.status.device)
+    header = decoded.header
+    return Claims(header.station, header.device, header.epoch, header.sequence)
+
+
+def _refusal_row(one: Refused, known: _Known) -> RefusalRow:
+    return RefusalRow(one.wire, one.claims, one.code, one.detail, key=_key(one.claims, known))
+
+
+def _key(claims: Claims, known: _Known) -> Key | None:
+    """Return the key of a refused message; None unless it is whole and the device is ours.
+
+    An unknown sender must not be able to fill the ledger, which is kept for ever.
+    """
+    station, device, epoch, sequence = claims
+    if station is None or device is None or epoch is None or sequence is None:
+        return None
+    key = Key(StationId(station), DeviceId(device), Epoch(epoch), SequenceNumber(sequence))
+    return key if (key.station, key.device) in known else None
+
+
+def _settled(one: Arrival, fate: Stored | None) -> Settled:
+    claims = one.claims if isinstance(one, Refused) else _claims(one.decoded)
+    refusal = Refusal(one.code, one.detail) if isinstance(one, Refused) else None
+    if refusal is None and fate is not None and fate.outcome is StoreOutcome.CONFLICT:
+        refusal = Refusal(
+            RefusalCode.SEQUENCE_CONFLICT,
+            f"epoch {claims.epoch}, sequence {claims.sequence} was received before with other content",
+        )
+    return Settled(*claims, refusal)
+
+
+def _pairing_window(wire: Wire) -> timedelta:
+    return NATIVE_PAIRING_WINDOW if _is_native(wire) else GATEWAY_PAIRING_WINDOW
+
+
+def _is_native(wire: Wire) -> bool:
+    return wire.topic.startswith(NATIVE_PREFIX)
+
+
+def _body_sha256(wire: Wire) -> Sha256 | None:
+    """Return the digest of a framed message's body: its frame holds `sent_at`, which a resend changes."""
+    if not _is_native(wire) or any(name == "schema" for name, _ in wire.properties):
+        return None
+    return sha256_of(wire.payload[body_offset(wire.payload) :])

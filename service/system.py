@@ -1,0 +1,153 @@
+"""The whole of zhichao on one machine: database, broker, ingest, work and web under one supervisor.
+
+Embedded parts are started only where no address is configured for them; the rest of the code
+cannot tell the difference. The data folder belongs to one supervisor at a time.
+"""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import SecretStr
+
+from domain.errors import ConfigurationError
+from service.keys import ensure_keys
+from service.settings import BrokerKind, Settings, environment_of
+from service.supervisor import Program, Supervisor
+from store.migrate import migrate
+
+
+class Part(StrEnum):
+    """A process of the set that can also run elsewhere."""
+
+    INGEST = "ingest"
+    WORK = "work"
+    WEB = "web"
+
+
+MODULES = {
+    Part.INGEST: "service.ingest_process",
+    Part.WORK: "service.worker",
+    Part.WEB: "service.web",
+}
+
+EVERYTHING = frozenset(Part)
+
+
+class Running(NamedTuple):
+    """What was started: the settings its parts run with, addresses filled in."""
+
+    settings: Settings
+
+    @property
+    def web_address(self) -> str:
+        """Where the web is."""
+        return f"http://{self.settings.web_host}:{self.settings.web_port}"
+
+
+@contextmanager
+def sole_use_of(data: Path) -> Iterator[None]:
+    """Hold the data folder against a second supervisor.
+
+    Raises
+    ------
+    ConfigurationError
+        Another process holds it.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise ConfigurationError(
+                f"{data} is in use by another zhichao (pid {holder}); end that one, or set ZHICHAO_DATA"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+async def start_system(
+    supervisor: Supervisor,
+    settings: Settings,
+    *,
+    parts: frozenset[Part] = EVERYTHING,
+    demo: bool = False,
+) -> Running:
+    """Start the embedded services that are needed, bring the database up to date, then start the parts.
+
+    `demo` allows demo accounts, and moves to a free port where a wished one is taken; otherwise a
+    taken port is an error, because somebody was told that address.
+    """
+    settings = await _with_database(supervisor, settings)
+    await migrate(settings.require_database_url())
+    if Part.WORK in parts:
+        ensure_keys(settings)
+    if settings.broker_kind is BrokerKind.EMBEDDED and Part.INGEST in parts:
+        settings = await _with_broker(supervisor, settings, move=demo)
+    if Part.WEB in parts:
+        settings = _with_port(settings, "web_port", settings.web_host, move=demo)
+    arguments = ("--demo",) if demo else ()
+    for part in (one for one in Part if one in parts):
+        await supervisor.start(
+            Program(
+                part.value,
+                MODULES[part],
+                environment_of(settings),
+                arguments=arguments if part is Part.WEB else (),
+            )
+        )
+    return Running(settings)
+
+
+async def _with_database(supervisor: Supervisor, settings: Settings) -> Settings:
+    if settings.database_url is not None:
+        return settings
+    facts = await supervisor.start(
+        Program("database", "service.embedded.database", environment_of(settings), ready_within_s=120.0)
+    )
+    return settings.model_copy(update={"database_url": SecretStr(facts["database_url"])})
+
+
+async def _with_broker(supervisor: Supervisor, settings: Settings, *, move: bool) -> Settings:
+    for field in ("broker_port", "broker_port_311"):
+        settings = _with_port(settings, field, "127.0.0.1", move=move)
+    await supervisor.start(Program("broker", "service.embedded.broker", environment_of(settings)))
+    return settings
+
+
+def _with_port(settings: Settings, field: str, host: str, *, move: bool) -> Settings:
+    port: int = getattr(settings, field)
+    if _is_free(host, port):
+        return settings
+    if not move:
+        raise ConfigurationError(
+            f"port {port} on {host} is taken; end what uses it, or set ZHICHAO_{field.upper()} to another"
+        )
+    return settings.model_copy(update={field: _free_port(host)})
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do; without it a port would seem taken for a minute after its server ended.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,103 @@
+"""The web as a process: the API and the review pages on uvicorn, on loopback unless told otherwise.
+
+`--demo` is given by `make run` only. Without it the process refuses to start while the database holds
+demo accounts, whose passwords were printed on somebody's screen.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from api.app import create_app
+from fastapi import FastAPI
+
+from domain.errors import ConfigurationError, ServiceUnavailable
+from service.lifeline import Announce, configure_logging, run_child
+from service.settings import Settings, load_settings
+from service.wiring import web_wiring
+from store.accounts import demo_accounts
+from store.connection import Pool, open_pool
+
+POLL_S = 0.02
+
+log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: our lifeline ends it, by cancelling."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `service.lifeline`."""
+        yield
+
+
+async def serve_web(settings: Settings, announce: Announce, *, demo: bool) -> None:
+    """Serve until cancelled.
+
+    Raises
+    ------
+    ConfigurationError
+        Not the demo, and there are demo accounts.
+    """
+    pool = await open_pool(settings.require_database_url(), application_name="zhichao web")
+    try:
+        if not demo:
+            await _refuse_demo_accounts(pool)
+        app = create_app(web_wiring(settings, pool, demo=demo))
+        await _serve(app, settings, announce)
+    finally:
+        await pool.close()
+
+
+async def _serve(app: FastAPI, settings: Settings, announce: Announce) -> None:
+    config = uvicorn.Config(
+        app,
+        host=settings.web_host,
+        port=settings.web_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            if serving.done():
+                await serving
+                raise ServiceUnavailable(
+                    f"the web cannot listen on {settings.web_host}:{settings.web_port}; "
+                    "set ZHICHAO_WEB_HOST and ZHICHAO_WEB_PORT"
+                )
+            await asyncio.sleep(POLL_S)
+        announce(address=f"http://{settings.web_host}:{settings.web_port}")
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _refuse_demo_accounts(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        names = await demo_accounts(conn)
+    if names:
+        raise ConfigurationError(
+            f"this database holds demo accounts ({', '.join(names)}) and cannot be served; "
+            "use another ZHICHAO_DATA or ZHICHAO_DATABASE_URL, or `make run` for the demo"
+        )
+
+
+def main() -> int:
+    """Run the web until the supervisor ends it."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    demo = "--demo" in sys.argv[1:]
+    return run_child(lambda announce: serve_web(settings, announce, demo=demo), supervised=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

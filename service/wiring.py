@@ -1,0 +1,71 @@
+"""The composition root: what each process is built from, made from the settings in one place."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+from api.wiring import Wiring
+from evidence import (
+    ED25519,
+    HttpAuthority,
+    KeySet,
+    LocalTestAuthority,
+    TimeAuthority,
+    TransparencyLog,
+    Trust,
+    VerifierKey,
+    Witness,
+    sign_decision,
+    verify_package,
+)
+from service.keys import ensure_keys
+from service.settings import Settings
+from store.blobs import BlobStore
+from store.connection import Pool
+
+
+class Seals(NamedTuple):
+    """What evidence is sealed and checked with."""
+
+    keys: KeySet
+    authority: TimeAuthority
+    trust: Trust
+
+
+def seals_of(settings: Settings) -> Seals:
+    """Return keys, time stamp authority and trust of this installation."""
+    keys = ensure_keys(settings)
+    if settings.tsa_url is None:
+        authority: TimeAuthority = LocalTestAuthority(settings.keys_root)
+    else:
+        authority = HttpAuthority(settings.tsa_url)
+    return Seals(keys, authority, Trust.load(settings.trust_path))
+
+
+def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:
+    """Open the transparency log for its one writer, with the witness that cosigns its heads."""
+    log_key = VerifierKey.of(keys.log, ED25519)
+    witness = Witness(settings.data / "witness", keys.witness, log_key)
+    return TransparencyLog(settings.log_root, keys.log, witness)
+
+
+def decision_signer(keys: KeySet) -> Callable[[dict[str, Any]], bytes]:
+    """Return what signs a review decision."""
+    return lambda decision: sign_decision(decision, keys.service)
+
+
+def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
+    """Return everything the web works with."""
+    keys = ensure_keys(settings)
+    return Wiring(
+        pool=pool,
+        blobs=BlobStore(settings.blob_root),
+        evidence_root=settings.evidence_root,
+        verify=partial(verify_package, trust=Trust.load(settings.trust_path)),
+        sign_decision=decision_signer(keys),
+        version=version("zhichao"),
+        demo=demo,
+        session_length=timedelta(minutes=settings.session_minutes),
+    )
