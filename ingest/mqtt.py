@@ -136,12 +136,14 @@ class BrokerLink:
         self._resume_if_room()
 
     def publish(self, topic: str, payload: bytes) -> bool:
-        """Hand a QoS 1 message to the connection; False where it cannot be taken now."""
+        """Hand a QoS 1 message to the connection; False where it cannot be taken now.
+
+        Without properties, not even a content type: rumqttd's 3.1.1 listener dies of a message that
+        carries any (it takes them for unreachable), and stations of that version wait for receipts too.
+        """
         if self._client is None:
             return False
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.ContentType = "application/json"
-        result = self._client._client.publish(topic, payload, qos=1, properties=properties)
+        result = self._client._client.publish(topic, payload, qos=1)
         return result.rc == 0
 
     async def _one_connection(self) -> None:
