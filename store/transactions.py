@@ -4,8 +4,8 @@ What went wrong decides what the caller may do: a server that is away is worth t
 same data (ServiceUnavailable), anything else lies in the data or the code and passes unchanged.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from procrastinate.exceptions import ConnectorException
@@ -27,9 +27,23 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         The database did not answer, broke off, or asks to try again (deadlock, serialisation, disk full).
         Whether a commit took place may be unknown: what is done again must be idempotent.
     """
-    try:
+    with _told_apart():
         async with pool.connection() as conn:
             yield conn
+
+
+@asynccontextmanager
+async def transaction_on(conn: Connection) -> AsyncIterator[None]:
+    """Open a transaction on a connection of one's own; errors as `transaction`."""
+    with _told_apart():
+        async with conn.transaction():
+            yield
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
     except (psycopg.OperationalError, psycopg.InterfaceError, ConnectorException) as error:
         if not _is_absence(error):
             raise
