@@ -9,7 +9,7 @@ confirmed (domain.md A3 marks them [M]) or hang on tyre width, which no strip se
 them may lower a limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
@@ -28,6 +28,11 @@ _AIR_SUSPENSION_KG = 1_000
 _TANDEM_MM = 2_000
 _TRIDEM_MM = 1_500
 _WIDE_TANDEM_MM = 1_800
+_SPACING_ERROR_MM = 150
+"""What ASTM E1318 allows a strip (domain.md C4)."""
+_MAX_AXLE_KG = 22_700
+"""50 kip: beyond it the weighing is not believed (domain.md C7)."""
+_SINGLE = frozenset({"single", "wide"})
 
 # Codes whose leading axles leave no room for a tractor before a trailer: only a truck looks like this.
 _TRUCK_CODES = frozenset({"11", "12", "15", "112", "115"})
@@ -98,8 +103,8 @@ def limit_and_code(record: dict[str, Any]) -> tuple[int, str]:
     tyres = [axle.get("tyres") or "unknown" for axle in record["axles"]]
     vehicle = record.get("vehicle") or {}
     best: tuple[int, str] | None = None
-    for groups in _groupings(tyres, record["spacings_mm"]):
-        code = "".join(_group_code(tyres, group) for group in groups)
+    for steering, groups in _readings(tyres, record["spacings_mm"]):
+        code = "".join(_group_code(tyres, group, steering) for group in groups)
         for kind, air in product(_kinds(vehicle, code), _suspensions(vehicle)):
             limit = _limit(kind, groups, tyres, record["spacings_mm"], vehicle.get("drive_axles"), air=air)
             if limit is not None and (best is None or limit > best[0]):
@@ -111,7 +116,9 @@ def limit_and_code(record: dict[str, Any]) -> tuple[int, str]:
 
 def _outcome(record: dict[str, Any], facts: SiteFacts, over: int) -> str:
     speed_m_h = round(record["speed_kmh"] * 1000)
-    if record.get("flags") or not facts.min_speed_m_h <= speed_m_h <= facts.max_speed_m_h:
+    in_range = facts.min_speed_m_h <= speed_m_h <= facts.max_speed_m_h
+    heaviest = max(axle["load_kg"] for axle in record["axles"])
+    if record.get("flags") or not in_range or heaviest > _MAX_AXLE_KG:
         return Outcome.UNUSABLE.value
     if not facts.case_basis_complete:
         return Outcome.STATISTICS_ONLY.value
@@ -122,13 +129,20 @@ Group = tuple[int, ...]
 """0-based numbers of axles judged together."""
 
 
-def _groupings(tyres: Sequence[str], spacings_mm: Sequence[int]) -> list[list[Group]]:
-    """Return every grouping that what is known leaves open (domain.md E3)."""
-    if tyres[0] == tyres[1] == "single":  # twin steering axles are never a group
-        return [_grouped(spacings_mm, split_steering=True)]
-    if "dual" in tyres[:2] or spacings_mm[0] > _TANDEM_MM:
-        return [_grouped(spacings_mm, split_steering=False)]
-    return [_grouped(spacings_mm, split_steering=split) for split in (True, False)]
+def _readings(tyres: Sequence[str], spacings_mm: Sequence[int]) -> Iterator[tuple[int, list[Group]]]:
+    """Yield the number of steering axles and the grouping, for all that is left open (domain.md E3).
+
+    The natural reading comes first; each is read as measured and with every spacing off by its error.
+    """
+    if all(tyre in _SINGLE for tyre in tyres[:2]):  # twin steering axles are never a group
+        steering_counts = [2]
+    elif "dual" in tyres[:2] or spacings_mm[0] > _TANDEM_MM:
+        steering_counts = [1]
+    else:
+        steering_counts = [2, 1]
+    for steering, error in product(steering_counts, (0, -_SPACING_ERROR_MM, _SPACING_ERROR_MM)):
+        shifted = [spacing + error for spacing in spacings_mm]
+        yield steering, _grouped(shifted, split_steering=steering == 2)
 
 
 def _grouped(spacings_mm: Sequence[int], *, split_steering: bool) -> list[Group]:
@@ -145,9 +159,9 @@ def _grouped(spacings_mm: Sequence[int], *, split_steering: bool) -> list[Group]
     return groups
 
 
-def _group_code(tyres: Sequence[str], group: Group) -> str:
-    """Return the 7-code of one group; unknown tyres count as dual, but the front axle's as single."""
-    single = [tyres[axle] == "single" or (tyres[axle] == "unknown" and axle == 0) for axle in group]
+def _group_code(tyres: Sequence[str], group: Group, steering: int) -> str:
+    """Return the 7-code of one group; unknown tyres count as dual, but a steering axle's as single."""
+    single = [tyres[axle] in _SINGLE or (tyres[axle] == "unknown" and axle < steering) for axle in group]
     if len(group) == 1:
         return "1" if single[0] else "2"
     if len(group) == 2:
@@ -187,7 +201,7 @@ def _limit(
         base = _train_base(groups, tyres, spacings_mm, drive_axles, air=air)
         if base is None:
             return None
-    return base - _SINGLE_TYRES_KG * _reduced_axles(kind, groups, tyres, drive_axles)
+    return base - _SINGLE_TYRES_KG * _reduced_axles(kind, groups, tyres, spacings_mm, drive_axles)
 
 
 def _train_base(
@@ -200,40 +214,53 @@ def _train_base(
 ) -> int | None:
     axles = len(tyres)
     if axles >= 6:
-        single = _single_drive(groups, drive_axles)
+        single = _single_drive(groups, spacings_mm, drive_axles)
         return _TRAIN_SIX_AXLES_SINGLE_DRIVE_KG if single else _TRAIN_SIX_AXLES_KG
-    wide = len(groups[-1]) == 2 and spacings_mm[-1] >= _WIDE_TANDEM_MM
+    wide = len(groups[-1]) == 2 and spacings_mm[-1] + _SPACING_ERROR_MM >= _WIDE_TANDEM_MM
     if axles == 4 and wide and air and _dual_drive(tyres, drive_axles):
         return _ARTICULATED_WIDE_TANDEM_KG
     return _TRAIN_KG.get(axles)
 
 
-def _single_drive(groups: Sequence[Group], drive_axles: Sequence[int] | None) -> bool:
-    """Say whether the tractor drives on one axle: as reported, or because no tandem precedes the trailer."""
+def _single_drive(
+    groups: Sequence[Group], spacings_mm: Sequence[int], drive_axles: Sequence[int] | None
+) -> bool:
+    """Say whether the tractor drives on one axle: as reported, or because it has no tandem to drive on."""
     if drive_axles:
         return len(drive_axles) == 1
-    return all(len(group) == 1 for group in groups[:-1])
+    trailer = _trailer_from(spacings_mm)
+    return all(len(group) == 1 for group in groups if group[0] < trailer)
+
+
+def _trailer_from(spacings_mm: Sequence[int]) -> int:
+    """Return the 0-based number of a trailer's first axle: behind the last gap wider than any group's."""
+    wide = [gap for gap, spacing in enumerate(spacings_mm) if spacing > _TANDEM_MM + _SPACING_ERROR_MM]
+    return wide[-1] + 1 if wide else len(spacings_mm)
 
 
 def _dual_drive(tyres: Sequence[str], drive_axles: Sequence[int] | None) -> bool:
     driven = [axle - 1 for axle in drive_axles] if drive_axles else range(1, len(tyres))
-    return any(tyres[axle] != "single" for axle in driven)
+    return any(tyres[axle] not in _SINGLE for axle in driven)
 
 
 def _reduced_axles(
-    kind: str, groups: Sequence[Group], tyres: Sequence[str], drive_axles: Sequence[int] | None
+    kind: str,
+    groups: Sequence[Group],
+    tyres: Sequence[str],
+    spacings_mm: Sequence[int],
+    drive_axles: Sequence[int] | None,
 ) -> int:
     """Count single-tyre axles that cost 3 000 kg each (Order 62 Art. 3 para. 2 (2)): of groups and trailers.
 
-    The first group of a train is its tractor's front; the last is its trailer. Drive axles and steering
-    axles are spared, and so is any axle that may be driven where the drive is not known.
+    Drive axles and steering axles are spared, and so is any axle of a truck or tractor that may be driven
+    where the drive is not known.
     """
+    trailer = _trailer_from(spacings_mm) if kind == "train" else len(tyres)
     count = 0
-    for number, group in enumerate(groups):
-        trailer = kind == "train" and number == len(groups) - 1
-        if len(group) == 1 and not trailer:
-            continue
+    for group in groups:
         for axle in group:
-            may_be_driven = axle + 1 in drive_axles if drive_axles else not trailer
-            count += tyres[axle] == "single" and not may_be_driven
+            on_trailer = axle >= trailer
+            may_be_driven = axle + 1 in drive_axles if drive_axles else not on_trailer
+            counted = (len(group) > 1 or on_trailer) and tyres[axle] == "single" and not may_be_driven
+            count += counted
     return count

@@ -63,18 +63,36 @@ class Road:
     def passage(self, number: int, at: datetime, epoch: str) -> Passage:
         """Return passage `number`, happening at `at`."""
         vehicle = self.vehicle(number)
-        rng = stream(self.seed, self.station.station, "passage", number)
-        limit = _true_limit_kg(vehicle, self.station)
-        stratum = from_block(one_block(self.scenario.strata), number, self.seed, self.station.station, "load")
-        true_kg = draw_axle_loads_kg(rng, vehicle.configuration, draw_gross_kg(rng, stratum, limit))
-        match_key = f"{at:%Y%m%d}-{number:06d}"
-        record = self._record(rng, vehicle, true_kg, match_key)
+        truth = self.truth(number, at)
+        record = truth["record"]
         drafts = [weigh_draft(STRIP, record, at), *self._captures(vehicle, record, at)]
         fault = None
         every = self.scenario.fault_every
         if every and number % every == every - 1:
             fault = fault_for(number // every, self.station.station, STRIP, epoch, at)
-        return Passage(tuple(drafts), self._truth(vehicle, true_kg, limit, record), fault)
+        return Passage(tuple(drafts), truth, fault)
+
+    def truth(self, number: int, at: datetime) -> dict[str, Any]:
+        """Return what is true of passage `number`, the record the strip makes of it, and what follows."""
+        vehicle = self.vehicle(number)
+        rng = stream(self.seed, self.station.station, "passage", number)
+        limit = _true_limit_kg(vehicle, self.station)
+        stratum = from_block(one_block(self.scenario.strata), number, self.seed, self.station.station, "load")
+        true_kg = draw_axle_loads_kg(rng, vehicle.configuration, draw_gross_kg(rng, stratum, limit))
+        record = self._record(rng, vehicle, true_kg, f"{at:%Y%m%d}-{number:06d}")
+        trailer = vehicle.plates.trailer
+        return {
+            "configuration": vehicle.configuration.name,
+            "vehicle_code": vehicle.configuration.code,
+            "plate": vehicle.plates.vehicle.text,
+            "trailer_plate": trailer.text if trailer else None,
+            "true_axle_loads_kg": list(true_kg),
+            "true_gross_kg": sum(true_kg),
+            "true_limit_kg": limit,
+            "truly_overloaded": sum(true_kg) > limit,
+            "record": record,
+            "oracle": judge(record, self.station.facts).as_dict(),
+        }
 
     def _record(
         self, rng: random.Random, vehicle: Vehicle, true_kg: tuple[int, ...], match_key: str
@@ -122,23 +140,6 @@ class Road:
                 )
             )
         return drafts
-
-    def _truth(
-        self, vehicle: Vehicle, true_kg: tuple[int, ...], limit_kg: int, record: dict[str, Any]
-    ) -> dict[str, Any]:
-        trailer = vehicle.plates.trailer
-        return {
-            "configuration": vehicle.configuration.name,
-            "vehicle_code": vehicle.configuration.code,
-            "plate": vehicle.plates.vehicle.text,
-            "trailer_plate": trailer.text if trailer else None,
-            "true_axle_loads_kg": list(true_kg),
-            "true_gross_kg": sum(true_kg),
-            "true_limit_kg": limit_kg,
-            "truly_overloaded": sum(true_kg) > limit_kg,
-            "record": record,
-            "oracle": judge(record, self.station.facts).as_dict(),
-        }
 
 
 def premake(road: Road) -> None:

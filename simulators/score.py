@@ -63,7 +63,7 @@ class Score:
 def score(truth: dict[str, dict[str, Any]], rows: Iterable[dict[str, Any]]) -> Score:
     """Return the score; rows of other events than the truth's are passed over.
 
-    A row has `event_id`, `screening`, and `reading`, `package` and `case_state`, which may be null.
+    A row has `event_id`, `screening`, and `reading`, `package_state` and `case_state`, which may be null.
     """
     result = Score(sent=len(truth))
     stored = {row["event_id"]: row for row in rows if row["event_id"] in truth}
@@ -115,13 +115,13 @@ def rows_of(api: str, login: Login | None) -> Iterator[dict[str, Any]]:
     ServiceUnavailable
         The service does not answer.
     """
-    cursor: str | None = None
+    after: str | None = None
     while True:
-        query = {"limit": "200"} | ({"cursor": cursor} if cursor else {})
+        query = {"limit": "200"} | ({"after": after} if after else {})
         page = _get(f"{api.rstrip('/')}/api/v1/passages?{urllib.parse.urlencode(query)}", login)
-        yield from page["items"]
-        cursor = page.get("next_cursor")
-        if not cursor:
+        yield from page["passages"]
+        after = page["next"]
+        if after is None:
             return
 
 
@@ -157,11 +157,11 @@ def _count(result: Score, event: str, entry: dict[str, Any], row: dict[str, Any]
         result.wrongly_flagged += 1
         result.wrongly_flagged_events.append(event)
     result.missed += entry["truly_overloaded"] and not flagged
-    if row.get("reading") is not None:
+    if row["reading"] is not None:
         result.plates_read += 1
         if row["reading"]["text"] == entry["plate"]:
             result.plates_right += 1
         else:
             result.plates_wrong.append(event)
-    result.packages += row.get("package") is not None
-    result.cases += row.get("case_state") is not None
+    result.packages += row["package_state"] == "complete"
+    result.cases += row["case_state"] is not None

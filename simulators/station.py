@@ -83,7 +83,7 @@ class Station:
         try:
             while not stop.is_set():
                 making = making and (passages is None or self._spool.next_passage < passages)
-                if making and time.monotonic() >= due:
+                if making and time.monotonic() >= due and not self._unpaced_enough():
                     making = self._make_one()
                     due = max(due + self._pace.every_s, time.monotonic() - 1.0)
                 self._take_receipts()
@@ -91,10 +91,14 @@ class Station:
                     self._send()
                 if not making and not self._spool.pending and not self._faults:
                     return
-                if not making or time.monotonic() < due:
+                if not making or time.monotonic() < due or self._unpaced_enough():
                     stop.wait(_IDLE_S)
         finally:
             self._link.stop()
+
+    def _unpaced_enough(self) -> bool:
+        """Say whether an unpaced station should wait: it would fill the disk faster than it can send."""
+        return self._pace.every_s == 0 and len(self._spool) >= self._pace.window
 
     def _make_one(self) -> bool:
         number = self._spool.next_passage

@@ -1,0 +1,1 @@
+"""The simulators: truth, strip, oracle, spool, wire and scoring."""
