@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 run: setup
-	@$(BIN)/zhichao run $(ARGS)
+	@$(BIN)/python -m service.demo $(ARGS)
 
 # Every named test, at a reduced, seeded count (aim: 6 minutes on 2 cores).
 test: setup

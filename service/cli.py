@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,9 @@ from service.doctor import Finding, examine
 from service.lifeline import EXIT_CONFIGURATION, configure_logging, run_child
 from service.settings import Settings, load_settings
 from service.supervisor import Supervisor
-from service.system import EVERYTHING, Part, sole_use_of, start_system
+from service.system import EVERYTHING, Part, embeds_or_is_whole, sole_use_of, start_system
+
+SHORTEST_PASSWORD = 12
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,7 +86,7 @@ def serve(only: tuple[str, ...]) -> None:
         finally:
             await supervisor.stop()
 
-    with sole_use_of(settings.data):
+    with sole_use_of(settings.data) if embeds_or_is_whole(settings, parts) else nullcontext():
         sys.exit(run_child(body, supervised=False))
 
 
@@ -183,12 +186,26 @@ def account() -> None:
 @click.argument("username")
 @click.option("--role", type=click.Choice(["reviewer", "supervisor", "administrator"]), required=True)
 @click.option("--officer", help="Officer id in the registry; reviewers need one.")
-@click.password_option(help="Asked for if not given; give it by standard input, not on the command line.")
 @_explained
-def account_create(username: str, role: str, officer: str | None, password: str) -> None:
-    """Create an account that can sign in to the web."""
+def account_create(username: str, role: str, officer: str | None) -> None:
+    """Create an account that can sign in to the web.
+
+    The password is asked for, or read as one line from standard input where that is no terminal; it is
+    never taken from the command line, which every user of the machine can see.
+    """
+    password = _password()
     _run(administration.create_account(_settings(), username, role=role, officer=officer, password=password))
     click.echo(f"created {role} {username}")
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters")
+    return password
 
 
 @main.command("version")

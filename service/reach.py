@@ -5,6 +5,7 @@ folder. Where the database is embedded and nothing is running, a command starts 
 """
 
 import asyncio
+import fcntl
 import json
 import os
 from collections.abc import AsyncIterator
@@ -41,7 +42,7 @@ def withdraw_addresses(data: Path) -> None:
 def as_running(settings: Settings) -> Settings:
     """Return the settings with the addresses of the running installation filled in, if one is running."""
     path = _path(settings.data)
-    if not path.exists():
+    if not path.exists() or not _is_held(settings.data):
         return settings
     found = json.loads(path.read_text(encoding="utf-8"))
     url = found.pop("database_url")
@@ -68,6 +69,16 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
         yield url
     finally:
         await asyncio.to_thread(server.stop)
+
+
+def _is_held(data: Path) -> bool:
+    """Say whether a supervisor holds the folder; one that was killed leaves its addresses behind."""
+    with (data / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _path(data: Path) -> Path:

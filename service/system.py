@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from domain.errors import ConfigurationError
 from service.keys import ensure_keys
+from service.reach import publish_addresses, withdraw_addresses
 from service.settings import BrokerKind, Settings, environment_of
 from service.supervisor import Program, Supervisor
 from store.migrate import migrate
@@ -72,7 +73,15 @@ def sole_use_of(data: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            withdraw_addresses(data)
+
+
+def embeds_or_is_whole(settings: Settings, parts: frozenset[Part]) -> bool:
+    """Say whether these parts want the data folder for themselves; a part on shared services does not."""
+    return parts == EVERYTHING or settings.database_url is None
 
 
 async def start_system(
@@ -87,6 +96,7 @@ async def start_system(
     `demo` allows demo accounts, and moves to a free port where a wished one is taken; otherwise a
     taken port is an error, because somebody was told that address.
     """
+    asked = settings
     settings = await _with_database(supervisor, settings)
     await migrate(settings.require_database_url())
     if Part.WORK in parts:
@@ -105,6 +115,8 @@ async def start_system(
                 arguments=arguments if part is Part.WEB else (),
             )
         )
+    if embeds_or_is_whole(asked, parts):
+        publish_addresses(settings)
     return Running(settings)
 
 
