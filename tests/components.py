@@ -41,3 +41,21 @@ def _missing(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{reason}; CI must have it")
     pytest.skip(reason)
+
+
+def asyncapi_schema(version: str) -> Path:
+    """Return AsyncAPI's own JSON schema of a version, from npm's @asyncapi/specs under `.components`."""
+    path = (
+        ROOT
+        / ".components"
+        / "node_modules"
+        / "@asyncapi"
+        / "specs"
+        / "schemas"
+        / f"{version}-without-$id.json"
+    )
+    if not path.exists():
+        _missing(
+            "AsyncAPI's schema is missing (npm install --no-save --prefix .components @asyncapi/specs@6.11.1)"
+        )
+    return path

@@ -87,7 +87,8 @@ def vendor_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_vendor_plugs_in_with_one_module(vendor_folder: Path) -> None:
     (vendor_folder / "acme.py").write_text(
-        "from tests.unit.ingest.test_decoders import Broken\n\n\ndef make_decoder(limits):\n    return Broken()\n"
+        "from tests.unit.ingest.test_decoders import Broken\n\n\n"
+        "def make_decoder(limits):\n    return Broken()\n"
     )
     try:
         assert sorted(load_decoders()) == ["broken", "gateway-json", "native"]

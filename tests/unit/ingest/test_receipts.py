@@ -1,5 +1,6 @@
 """Receipts name exactly what is committed: no gap is bridged, nothing is left out."""
 
+import itertools
 import json
 from typing import Any
 
@@ -31,7 +32,7 @@ def test_ranges_hold_the_same_numbers_in_the_fewest_pieces(numbers: list[int]) -
     for number in numbers:
         assert sum(first <= number <= last for first, last in found) == 1
     assert sum(last - first + 1 for first, last in found) == len(set(numbers))
-    assert all(before[1] + 1 < after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in itertools.pairwise(found))
 
 
 @EXAMPLES
