@@ -8,6 +8,8 @@ Rules
   the same.
 - Procrastinate holds back a job while an older one of the same lock and priority waits, even one
   scheduled for later. A job at a deadline therefore has a lower priority: it delays nothing.
+- What became of a job is written again until the database takes it: a job left "doing" by a worker that
+  lives would never be given to anybody else.
 - A job that fails is retried with growing pauses; after `MAX_ATTEMPTS` it stays, failed, with its last
   error, for the web page to show.
 """
@@ -17,12 +19,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg.types.json import Jsonb
@@ -37,6 +39,7 @@ LONGEST_PAUSE_S = 300
 HEARTBEAT_S = 2.0
 STALLED_AFTER_S = 15.0
 POLL_S = 1.0
+_WRITE_ATTEMPTS = 60
 AT_ONCE = 0
 AT_DEADLINE = -10
 QUEUE = "pipeline"
@@ -84,6 +87,20 @@ class _BackOff(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": min(LONGEST_PAUSE_S, 2 ** (job.attempts + 1))})
 
 
+class _PatientManager(JobManager):
+    """A job manager whose word on a job's end outlasts a restart of the database."""
+
+    async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
+        await _until_taken(
+            lambda: super(_PatientManager, self).finish_job_by_id_async(job_id, status, delete_job)
+        )
+
+    async def retry_job_by_id_async(self, job_id: int, *args: Any, **kwargs: Any) -> None:
+        await _until_taken(
+            lambda: super(_PatientManager, self).retry_job_by_id_async(job_id, *args, **kwargs)
+        )
+
+
 # Deferring always happens on the caller's connection, so this connector never opens one of its own.
 _deferring = JobManager(PsycopgConnector())
 
@@ -119,6 +136,7 @@ async def defer_all(conn: Connection, jobs: Sequence[PendingJob]) -> None:
 async def open_job_app(pool: Pool, tasks: Mapping[Task, TaskBody]) -> App:
     """Return an app that runs `tasks` with the pool's connections; the caller keeps the pool open."""
     app = App(connector=PsycopgConnector())
+    app.job_manager = _PatientManager(app.connector)
     for task, body in tasks.items():
         app.task(name=task, queue=QUEUE, retry=_BackOff(), pass_context=True)(_recording_failure(pool, body))
     await app.open_async(pool)
@@ -223,6 +241,25 @@ def _recording_failure(pool: Pool, body: TaskBody) -> Callable[..., Awaitable[No
             raise
 
     return run
+
+
+async def _until_taken(write: Callable[[], Awaitable[None]]) -> None:
+    """Write until the database answers; a write whose answer was lost is refused when repeated, and done."""
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            await write()
+        except ConnectorException as error:
+            away = isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError)
+            if away and attempts < _WRITE_ATTEMPTS:
+                await asyncio.sleep(POLL_S)
+            elif away or attempts == 1:
+                raise
+            else:
+                return
+        else:
+            return
 
 
 async def _record_failure(pool: Pool, job: Job, error: Exception) -> None:
