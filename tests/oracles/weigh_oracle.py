@@ -182,7 +182,7 @@ def front_sections(vehicle: Vehicle, *, paired: bool) -> int:
 
 
 def kinds_possible(vehicle: Vehicle, tables: LimitTables, *, paired: bool) -> set[str]:
-    in_table = {
+    in_table: set[str] = {
         kind
         for kind in ("truck", "train")
         for row in tables.gross
@@ -392,7 +392,7 @@ def why_unusable(record: WeighRecord, context: StationContext) -> list[str]:
         codes.append("gross-implausible")
     if max(loads) > 22_700:
         codes.append("axle-load-implausible")
-    if abs(record.gross_kg - sum(loads)) > max(100, Fraction(record.gross_kg, 100)):
+    if abs(record.gross_kg - sum(loads)) > max(Fraction(100), Fraction(record.gross_kg, 100)):
         codes.append("axle-sum-mismatch")
     if record.spacings_mm[0] < 1_520 - ERROR_MM:
         codes.append("first-spacing-implausible")
