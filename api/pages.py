@@ -47,6 +47,7 @@ def _environment(language: Language) -> Environment:
         language=language,
         word=lambda code: words.word(code, language),
         state_name=lambda state: words.state_name(state, language),
+        clause=lambda cited: words.clause_words(cited, language),
         advice=lambda code: words.refusal_advice(code, language),
         say=lambda pair: pair["zh" if language == "zh-CN" else "en"],
     )

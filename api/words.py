@@ -1,5 +1,7 @@
 """Codes in the words of the page, both languages; a code without words is shown as it is."""
 
+import re
+
 from api.languages import Language
 from cases.reasons import BY_CODE, CONFIRMED
 from cases.states import NAMES
@@ -91,6 +93,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "complete": ("已封存", "Sealed"),
 }
 
+_CLAUSES = (
+    (re.compile(r"Order 62 \(2016\) ?"), "交通运输部令2016年第62号"),
+    (re.compile(r"Art\. (\d+) ?"), r"第\1条"),
+    (re.compile(r"para\. (\d+) ?"), r"第\1款"),
+    (re.compile(r"item (\d+) ?"), r"第\1项"),
+)
+
 
 def word(code: str, language: Language) -> str:
     """Return a code's words."""
@@ -109,6 +118,19 @@ def state_name(state: CaseState | str, language: Language) -> str:
     """Return the name of a case's state."""
     name = NAMES[CaseState(state)]
     return name.zh if language == "zh-CN" else name.en
+
+
+def clause_words(clause: str, language: Language) -> str:
+    """Return a clause as the tables cite it, in the reader's language.
+
+    >>> clause_words("Order 62 (2016) Art. 3 para. 1 item 8", "zh-CN")
+    '交通运输部令2016年第62号第3条第1款第8项'
+    """
+    if language == "en":
+        return clause
+    for pattern, words in _CLAUSES:
+        clause = pattern.sub(words, clause)
+    return clause
 
 
 def refusal_advice(code: str, language: Language) -> str:
