@@ -10,8 +10,9 @@ Rules
   scheduled for later. A job at a deadline therefore has a lower priority: it delays nothing.
 - What became of a job is written again until the database takes it: a job left "doing" by a worker that
   lives would never be given to anybody else.
-- A job that fails is retried with growing pauses; after `MAX_ATTEMPTS` it stays, failed, with its last
-  error, for the web page to show.
+- A job that fails is retried with growing pauses. After `MAX_ATTEMPTS` it stays, failed; where it is only
+  that somebody does not answer (ServiceUnavailable: a time stamp authority away for a day) it goes on
+  for ever. Either is shown with its last error (`failed_jobs`).
 """
 
 import asyncio
@@ -27,8 +28,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
-from psycopg.types.json import Jsonb
 
+from domain.errors import ServiceUnavailable
 from domain.ids import EventId
 from store.connection import Connection, Pool
 
@@ -46,13 +47,12 @@ QUEUE = "pipeline"
 
 
 class Task(StrEnum):
-    """The steps of a hit's way that run as jobs; each takes `event_id`."""
+    """The parts of a hit's way that run as jobs; each takes `event_id`."""
 
     SETTLE_HIT = "settle_hit"
-    READ_PLATE = "read_plate"
-    SEAL_PACKAGE = "seal_package"
+    """Once its captures are there, or at its deadline: read it, build and stamp its package."""
     FINISH_PACKAGE = "finish_package"
-    OPEN_LEAD = "open_lead"
+    """Once its package is in the log: finish the seal, open the lead."""
 
 
 TaskBody = Callable[[EventId], Awaitable[None]]
@@ -68,12 +68,13 @@ class PendingJob(NamedTuple):
 
 
 class FailedJob(NamedTuple):
-    """A job that was given up, for the operator."""
+    """A job that keeps failing, for the operator; `given_up` where it is not tried any more."""
 
     job_id: int
     task: str
     event_id: str
     attempts: int
+    given_up: bool
     failed_at: datetime | None
     error: str | None
 
@@ -82,9 +83,10 @@ class _BackOff(BaseRetryStrategy):
     """Pauses of 2, 4, 8 ... seconds, at most `LONGEST_PAUSE_S`."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.attempts + 1 >= MAX_ATTEMPTS:
+        if job.attempts + 1 >= MAX_ATTEMPTS and not isinstance(exception, ServiceUnavailable):
             return None
-        return RetryDecision(retry_in={"seconds": min(LONGEST_PAUSE_S, 2 ** (job.attempts + 1))})
+        doublings = min(job.attempts + 1, MAX_ATTEMPTS)
+        return RetryDecision(retry_in={"seconds": min(LONGEST_PAUSE_S, 2**doublings)})
 
 
 class _PatientManager(JobManager):
@@ -193,15 +195,16 @@ async def rescue_stalled_jobs(app: App, *, stalled_after_s: float = STALLED_AFTE
 
 
 async def failed_jobs(conn: Connection, *, limit: int = 100) -> list[FailedJob]:
-    """Return jobs that were given up, the latest first."""
+    """Return jobs that were given up or fail for the `MAX_ATTEMPTS`th time and more, the latest first."""
     cursor = await conn.execute(
         """
-        SELECT job.id, job.task_name, job.args ->> 'event_id', job.attempts, failure.failed_at, failure.error
+        SELECT job.id, job.task_name, job.args ->> 'event_id', job.attempts, job.status = 'failed',
+            failure.failed_at, failure.error
         FROM procrastinate_jobs AS job LEFT JOIN job_failure AS failure ON failure.job_id = job.id
-        WHERE job.status = 'failed'
+        WHERE job.status = 'failed' OR job.attempts >= %s
         ORDER BY job.id DESC LIMIT %s
         """,
-        [limit],
+        [MAX_ATTEMPTS, limit],
     )
     return [FailedJob(*row) for row in await cursor.fetchall()]
 
@@ -268,10 +271,10 @@ async def _record_failure(pool: Pool, job: Job, error: Exception) -> None:
         async with pool.connection() as conn:
             await conn.execute(
                 """
-                INSERT INTO job_failure (job_id, task, kwargs, error) VALUES (%s, %s, %s, %s)
+                INSERT INTO job_failure (job_id, error) VALUES (%s, %s)
                 ON CONFLICT (job_id) DO UPDATE SET error = excluded.error, failed_at = now()
                 """,
-                [job.id, job.task_name, Jsonb(job.task_kwargs), text],
+                [job.id, text],
             )
     except psycopg.OperationalError:
         # The database is what failed: the attempt's own error matters more, and is raised by the caller.

@@ -63,6 +63,7 @@ async def migrate(conninfo: str, *, migrations: list[Migration] | None = None) -
     async with conn:
         await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('zhichao migrate', 0))")
         await conn.execute(_LEDGER)
+        await _ensure_job_tables(conn)
         applied = await _applied(conn)
         _refuse_history_changed(wanted, applied)
         pending = [migration for migration in wanted if migration.name not in applied]
@@ -72,7 +73,6 @@ async def migrate(conninfo: str, *, migrations: list[Migration] | None = None) -
                 "INSERT INTO schema_migration (name, sha256) VALUES (%s, %s)",
                 [migration.name, migration.sha256],
             )
-        await _ensure_job_tables(conn)
         await ensure_partitions(conn, datetime.now(UTC).date())
     return [migration.name for migration in pending]
 

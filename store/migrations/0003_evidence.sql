@@ -71,9 +71,7 @@ CREATE INDEX capture_statement_waiting ON capture_statement_subject (queued_at) 
 
 -- Why a job's last attempt failed; the job table itself keeps no errors.
 CREATE TABLE job_failure (
-    job_id    bigint PRIMARY KEY,
-    task      text NOT NULL,
-    kwargs    jsonb NOT NULL,
+    job_id    bigint PRIMARY KEY REFERENCES procrastinate_jobs ON DELETE CASCADE,
     error     text NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT now()
 );

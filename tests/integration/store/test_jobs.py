@@ -9,6 +9,7 @@ import pytest
 from procrastinate import App
 from procrastinate.jobs import Job
 
+from domain.errors import ServiceUnavailable
 from domain.ids import EventId
 from store import jobs
 from store.connection import Pool
@@ -20,11 +21,11 @@ from store.jobs import (
     count_jobs,
     defer,
     defer_all,
-    failed_jobs,
     open_job_app,
     rescue_stalled_jobs,
     retry_failed_job,
     run_worker,
+    failed_jobs,
 )
 
 pytestmark = pytest.mark.anyio
@@ -97,9 +98,9 @@ async def test_a_failing_job_is_retried_then_given_up_with_its_reason(
         attempts.append(event_id)
         raise RuntimeError(f"attempt {len(attempts)} failed\0")
 
-    app = await open_job_app(pool, {Task.READ_PLATE: body})
+    app = await open_job_app(pool, {Task.SETTLE_HIT: body})
     async with pool.connection() as conn:
-        await defer(conn, Task.READ_PLATE, EVENT)
+        await defer(conn, Task.SETTLE_HIT, EVENT)
 
     async def given_up() -> bool:
         return (await states(pool))["failed"] == 1
@@ -109,7 +110,7 @@ async def test_a_failing_job_is_retried_then_given_up_with_its_reason(
     assert len(attempts) == MAX_ATTEMPTS
     async with pool.connection() as conn:
         (failed,) = await failed_jobs(conn)
-        assert (failed.task, failed.event_id) == ("read_plate", EVENT)
+        assert (failed.task, failed.event_id, failed.given_up) == ("settle_hit", EVENT, True)
         assert failed.error == f"RuntimeError: attempt {MAX_ATTEMPTS} failed\N{REPLACEMENT CHARACTER}"
         assert await retry_failed_job(conn, failed.job_id)
         assert not await retry_failed_job(conn, failed.job_id)
@@ -132,15 +133,47 @@ async def test_the_pauses_grow_and_have_an_end() -> None:
     assert pauses == [2, 4, 8, 16, 32, 64, 128]
 
 
+async def test_who_waits_for_somebody_elses_service_is_never_given_up_but_shown(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LONGEST_PAUSE_S", 0)
+    monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    attempts: list[EventId] = []
+
+    async def body(event_id: EventId) -> None:
+        attempts.append(event_id)
+        if len(attempts) < MAX_ATTEMPTS + 3:
+            raise ServiceUnavailable("the authority does not answer")
+
+    app = await open_job_app(pool, {Task.SETTLE_HIT: body})
+    async with pool.connection() as conn:
+        await defer(conn, Task.SETTLE_HIT, EVENT)
+
+    seen: set[tuple[bool, str | None]] = set()
+
+    async def done() -> bool:
+        async with pool.connection() as conn:
+            seen.update((job.given_up, job.error) for job in await failed_jobs(conn))
+            cursor = await conn.execute("SELECT count(*) FROM procrastinate_jobs")
+            return await cursor.fetchone() == (0,)
+
+    async with working(app):
+        await until(done)
+    assert len(attempts) == MAX_ATTEMPTS + 3
+    assert seen == {(False, "ServiceUnavailable: the authority does not answer")}
+    async with pool.connection() as conn:
+        assert await (await conn.execute("SELECT * FROM job_failure")).fetchall() == []
+
+
 async def test_the_job_of_a_killed_worker_is_rescued(pool: Pool) -> None:
     ran: list[EventId] = []
 
     async def body(event_id: EventId) -> None:
         ran.append(event_id)
 
-    app = await open_job_app(pool, {Task.SEAL_PACKAGE: body})
+    app = await open_job_app(pool, {Task.SETTLE_HIT: body})
     async with pool.connection() as conn:
-        await defer(conn, Task.SEAL_PACKAGE, EVENT)
+        await defer(conn, Task.SETTLE_HIT, EVENT)
         # A worker took the job and was killed: nobody sends its heartbeat any more.
         await conn.execute(
             """
@@ -165,11 +198,11 @@ async def test_a_worker_goes_on_after_its_connections_were_cut(pool: Pool) -> No
     async def body(event_id: EventId) -> None:
         ran.append(event_id)
 
-    app = await open_job_app(pool, {Task.OPEN_LEAD: body})
+    app = await open_job_app(pool, {Task.FINISH_PACKAGE: body})
     async with working(app):
         for event_id in (EVENT, OTHER):
             async with pool.connection() as conn:
-                await defer(conn, Task.OPEN_LEAD, event_id)
+                await defer(conn, Task.FINISH_PACKAGE, event_id)
 
             async def has_run(event_id: EventId = event_id) -> bool:
                 return event_id in ran
