@@ -13,6 +13,8 @@ The way of an image:
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
+
 from domain.events import CaptureRole
 from domain.ids import Sha256, sha256_of
 from domain.plates import CaptureReading, PlateCandidate, PlateClass, PlateColour
@@ -76,6 +78,7 @@ class OnnxEngine:
     name = "onnx"
 
     def __init__(self, *, threads: int = 1) -> None:
+        cv2.setNumThreads(threads)
         self._corner_detector = CornerDetector(threads=threads)
         self._text_detector = TextDetector(threads=threads)
         self._recognisers = (TextRecogniser(threads=threads), PlateRecogniser(threads=threads))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument, InvalidProtobuf
 
 from domain.errors import ConfigurationError
 from domain.ids import Sha256, sha256_of
@@ -22,6 +23,11 @@ class Network:
         The file to load.
     threads
         Threads one inference may use; more than the cores a worker owns makes it slower.
+
+    Raises
+    ------
+    ConfigurationError
+        The package with the weights is not installed, or its file is damaged.
     """
 
     def __init__(self, weight: WeightFile, *, threads: int) -> None:
@@ -33,7 +39,7 @@ class Network:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf as error:
+        except (InvalidProtobuf, InvalidArgument) as error:
             raise ConfigurationError(
                 f"{weight.path} of {weight.distribution} is damaged; reinstall the package"
             ) from error

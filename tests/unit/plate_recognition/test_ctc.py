@@ -63,6 +63,15 @@ def test_reads_what_is_spelt(text: str) -> None:
     assert grammatical_beam(output)[0] == text
 
 
+def test_a_character_that_lasts_is_one_character_unless_a_blank_parts_it() -> None:
+    """Five 1s in a row are one, so the uncertain 5 at the end is needed; parted by a blank they are two."""
+    start, end = [{"云": 1.0}, {"A": 1.0}], [{"2": 1.0}, {"3": 1.0}, {"4": 1.0}]
+    lasting = [*start, *[{"1": 1.0}] * 5, *end, {"5": 0.6, "": 0.4}]
+    parted = [*start, {"1": 1.0}, {"": 1.0}, {"1": 1.0}, *end]
+    assert grammatical_beam(_probabilities(lasting))[0] == "云A12345"
+    assert grammatical_beam(_probabilities(parted))[0] == "云A11234"
+
+
 def test_a_stronger_ungrammatical_character_gives_way() -> None:
     rows = [{character: 1.0} for character in "云A123"]
     rows += [{"挂": 0.7, "4": 0.3}, {"5": 1.0}]

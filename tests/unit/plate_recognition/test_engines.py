@@ -1,5 +1,7 @@
 """What every engine must do; an engine that is added is tested by being in `ENGINES`."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from domain.ids import sha256_of
 from domain.plates import PlateClass, PlateColour
 from plate_recognition import ENGINES, PlateEngine, load_engine
 from plate_recognition.grammar import is_grammatical
+from plate_recognition.sessions import Network
 from plate_recognition.weights import WeightFile, locate
 from tests.unit.plate_recognition import drawing
 
@@ -130,3 +133,16 @@ def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
 def test_missing_weights_say_what_to_install() -> None:
     with pytest.raises(ConfigurationError, match=r"install plate-weights"):
         locate(WeightFile("plate-weights", "no_such_package_of_weights", "models/rec.onnx"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network"])
+def test_damaged_weights_say_what_to_reinstall(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "damaged_weights"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "rec.onnx").write_bytes(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigurationError, match="reinstall"):
+        Network(WeightFile("damaged-weights", "damaged_weights", "rec.onnx"), threads=1)
