@@ -239,6 +239,13 @@ def test_statement_of_another_kind_in_place_of_the_packages(deployment: Deployme
     assert "statement" in deployment.verify(package).broken
 
 
+def test_statement_that_names_another_event_than_its_package(deployment: Deployment) -> None:
+    """Right tag manifest, right key, but the signed words speak of another event."""
+    built = build(deployment.evidence, contents(1))
+    package = deployment.seal_built(built._replace(event_id=event_number(2)))
+    assert deployment.verify(package).broken == ("statement",)
+
+
 def test_logged_entry_of_other_content(deployment: Deployment) -> None:
     """A forged entry may be logged, but it does not then name this package's files."""
     package = deployment.seal(contents(1))

@@ -150,6 +150,11 @@ def test_no_forged_consistency_proof_holds() -> None:
                     check_consistency(old, ROOTS[old], size, ROOTS[size], forged)
 
 
+def test_a_leaf_is_not_taken_for_the_root_of_a_larger_log() -> None:
+    with pytest.raises(EvidenceBroken, match="too short"):
+        check_inclusion(LEAVES[0], 0, 2, [], LEAVES[0])
+
+
 def test_a_hash_of_another_length_is_refused() -> None:
     with pytest.raises(EvidenceBroken, match="31 bytes"):
         check_inclusion(LEAVES[0], 0, 2, [bytes(31)], ROOTS[2])
