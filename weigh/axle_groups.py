@@ -54,16 +54,13 @@ class Fronts:
     ----------
     pair_open, free_open : (B,), whether they may be twin steering axles, or ordinary axles
     close : (B,), the second is too near the first to be a tractor's drive axle
+    pair_first : (B,), twin steering is the natural reading, taken when both give the same limit
     """
 
     pair_open: Bools
     free_open: Bools
     close: Bools
-
-    @property
-    def pair_first(self) -> Bools:
-        """Where twin steering is the natural reading, taken when both give the same limit."""
-        return self.pair_open & self.close
+    pair_first: Bools
 
 
 def fronts(columns: PassageColumns) -> Fronts:
@@ -71,12 +68,14 @@ def fronts(columns: PassageColumns) -> Fronts:
     first, second = columns.tyres[:, 0], columns.tyres[:, 1]
     spacing = columns.spacing_mm[:, 0]
     both_single = ((first == SINGLE) | (first == WIDE)) & ((second == SINGLE) | (second == WIDE))
-    reach = np.where(both_single, TWIN_STEERING_MM + SPACING_ERROR_MM, JOIN_MM)
-    close = spacing <= reach
+    within_reach = spacing <= TWIN_STEERING_MM + SPACING_ERROR_MM
+    close = np.where(both_single, within_reach, spacing <= JOIN_MM)
+    pair_open = (first != DUAL) & (second != DUAL)
     return Fronts(
-        pair_open=(first != DUAL) & (second != DUAL),
+        pair_open=pair_open,
         free_open=~(both_single & close),
         close=close,
+        pair_first=pair_open & within_reach,
     )
 
 

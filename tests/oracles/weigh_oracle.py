@@ -136,7 +136,7 @@ def every_reading(vehicle: Vehicle, tables: LimitTables) -> list[Reading]:
     readings = []
     for kind in ("train", "truck"):
         fronts = [False, True]
-        if too_close_to_drive(vehicle):
+        if vehicle.gap[1] <= 2_100 + ERROR_MM:
             fronts = [True, False]
         for paired in fronts:
             if not front_possible(vehicle, paired=paired):

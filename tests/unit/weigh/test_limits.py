@@ -67,6 +67,15 @@ def test_twin_steering_leaves_the_other_golden_limits(spacing_mm: int) -> None:
     assert limit(vehicle("ssdddd", (spacing_mm, 3_000, 6_500, 1_310, 1_310))) == 46_000
 
 
+@pytest.mark.parametrize("spacing_mm", [1_800, 1_950, 2_100])
+def test_twin_steering_axles_of_unknown_tyres_are_read_as_such_where_nothing_is_gained(
+    spacing_mm: int,
+) -> None:
+    screening = screened(vehicle("uuuu", (spacing_mm, 4_300, 1_350), kind=TRUCK, drive_axles=(3, 4)))
+    assert (screening.vehicle_code, screening.adjudication.limit_kg) == ("115", 31_000)
+    assert "tyres-unknown" in screening.doubts
+
+
 def test_truck_and_train_of_one_pattern_differ_when_the_station_knows() -> None:
     pattern = ("sdd", (3_500, 6_500))
     assert limit(vehicle(*pattern, kind=TRUCK)) == 25_000
