@@ -1,9 +1,12 @@
 """Jobs: deferred with the fact, retried, rescued from killed workers, visible when given up."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from procrastinate import App
@@ -11,8 +14,9 @@ from procrastinate.jobs import Job
 
 from domain.errors import ServiceUnavailable
 from domain.ids import EventId
+from service.embedded.postgres import EmbeddedPostgres
 from store import jobs
-from store.connection import Pool
+from store.connection import Pool, open_pool
 from store.jobs import (
     AT_DEADLINE,
     MAX_ATTEMPTS,
@@ -21,12 +25,13 @@ from store.jobs import (
     count_jobs,
     defer,
     defer_all,
+    failed_jobs,
     open_job_app,
     rescue_stalled_jobs,
     retry_failed_job,
     run_worker,
-    failed_jobs,
 )
+from store.migrate import migrate
 
 pytestmark = pytest.mark.anyio
 
@@ -216,3 +221,43 @@ async def test_a_worker_goes_on_after_its_connections_were_cut(pool: Pool) -> No
                     """
                 )
     assert ran == [EVENT, OTHER]
+
+
+async def test_kill_9_of_the_database_loses_no_job(server_folder: Path) -> None:
+    server = EmbeddedPostgres(server_folder / "postgres")
+    url = server.start()
+    await migrate(url)
+    pool = await open_pool(url)
+    ran: set[EventId] = set()
+    total = 12
+
+    async def body(event_id: EventId) -> None:
+        await asyncio.sleep(0.05)
+        ran.add(event_id)
+
+    async def some_ran() -> bool:
+        return len(ran) >= 3
+
+    async def has_ended() -> bool:
+        return not server.running
+
+    async def none_left() -> bool:
+        async with pool.connection() as conn:
+            cursor = await conn.execute("SELECT count(*) FROM procrastinate_jobs")
+            return await cursor.fetchone() == (0,)
+
+    try:
+        app = await open_job_app(pool, {Task.SETTLE_HIT: body})
+        async with pool.connection() as conn:
+            await defer_all(conn, [PendingJob(Task.SETTLE_HIT, EventId(str(n))) for n in range(total)])
+        async with working(app):
+            await until(some_ran)
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            await until(has_ended)
+            assert await asyncio.to_thread(server.start) == url
+            await until(none_left)
+        assert len(ran) == total
+    finally:
+        await pool.close()
+        server.stop()
