@@ -54,7 +54,7 @@ class BrokerSettings:
     port: int
     client_id: str = "zhichao-ingest"
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls: TlsSettings | None = None
     share_group: str | None = None
     """Share the load with other ingesters of this group (`$share`; not with iotcore)."""

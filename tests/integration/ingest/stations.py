@@ -50,6 +50,7 @@ class Station:
         self._subscribed = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
+            client_id=f"station-{station}",
             protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
         )
         if broker.ca_file is not None:

@@ -3,15 +3,17 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from domain.events import CaptureMessage, StationState, StatusMessage, WeighMessage
 from domain.refusals import RefusalCode
-from ingest import Accepted, BackOff, BatchBounds, BrokerSettings, Counters, Refused, TlsSettings, run
+from ingest import Accepted, BackOff, BrokerSettings, Counters, Refused, TlsSettings, run
+from ingest.mqtt import BrokerLink
 from tests.components import ROOT
 from tests.counts import count
 from tests.fixtures.brokers import PASSWORDS, RunningBroker
@@ -31,9 +33,7 @@ def _settings(broker: RunningBroker, **changes: object) -> BrokerSettings:
 
 
 @asynccontextmanager
-async def _ingester(
-    settings: BrokerSettings, sink: MemorySink, *, bounds: BatchBounds | None = None
-) -> AsyncIterator[Counters]:
+async def _ingester(settings: BrokerSettings, sink: MemorySink) -> AsyncIterator[Counters]:
     """A running ingester that is ready, stopped in good order at the end."""
     ready, stop, counters = asyncio.Event(), asyncio.Event(), Counters()
     task = asyncio.create_task(
@@ -44,7 +44,6 @@ async def _ingester(
             stop=stop,
             counters=counters,
             storage_back_off=FAST,
-            bounds=bounds,
         )
     )
     waiting = asyncio.create_task(ready.wait())
@@ -57,6 +56,17 @@ async def _ingester(
         sink.gate.set()
         sink.away = False
         await asyncio.wait_for(task, WAIT_S)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for what raises no event: lines in a file or a log."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def _longer(lines: Callable[[], list[int]], length: int) -> bool:
+    return len(lines()) > length
 
 
 async def _in_thread(station: Station, sequences: Sequence[int]) -> None:
@@ -184,20 +194,26 @@ async def test_the_last_will_arrives(broker: RunningBroker) -> None:
     assert (arrival.decoded.status.station, arrival.decoded.status.state) == ("S1", StationState.OFFLINE)
 
 
-async def test_memory_is_bounded_while_the_database_hangs(mosquitto: RunningBroker) -> None:
-    """Mosquitto does not keep to Receive Maximum: the ingester stops reading by itself, and goes on after."""
-    sink = MemorySink()
-    settings = _settings(mosquitto, max_in_flight=50)
-    numbers = range(1_000)
-    async with _ingester(settings, sink, bounds=BatchBounds(max_messages=20)):
-        with Station(mosquitto) as station:
-            sink.gate.clear()
-            for info in station.send(numbers):
-                await asyncio.to_thread(info.wait_for_publish, WAIT_S)
-            await sink.wait_until(lambda s: s.calls >= 1)
-            sink.gate.set()
-            await _in_thread(station, numbers)
-    assert sink.sequences == list(numbers)
+async def test_memory_is_bounded_while_nothing_is_committed(mosquitto: RunningBroker) -> None:
+    """Mosquitto does not keep to Receive Maximum: the link stops reading by itself, and goes on after."""
+    ready, bound, numbers = asyncio.Event(), 50, range(1_000)
+    link = BrokerLink(_settings(mosquitto, max_in_flight=bound), ["zhichao/v1/+/+/weigh"], ready=ready.set)
+    receiving = asyncio.create_task(link.run())
+    await asyncio.wait_for(ready.wait(), WAIT_S)
+    with Station(mosquitto) as station:
+        for info in station.send(numbers):
+            await asyncio.to_thread(info.wait_for_publish, WAIT_S)
+        await _until(lambda: link.in_flight >= bound)
+        received: list[int] = []
+        async with asyncio.timeout(WAIT_S):
+            for _ in numbers:
+                assert link.in_flight <= bound
+                delivery = await link.inbox.get()
+                received.append(int(dict(delivery.wire.properties)["seq"]))
+                link.acknowledge(delivery)
+    receiving.cancel()
+    await asyncio.gather(receiving, return_exceptions=True)
+    assert received == list(numbers)
 
 
 async def test_ingesters_share_a_load(mosquitto: RunningBroker) -> None:
@@ -240,9 +256,7 @@ async def test_a_wrong_password_is_said_and_tried_again(
     tls = TlsSettings(ca_file=mosquitto_tls.ca_file)
     settings = _settings(mosquitto_tls, username="ingester", password="wrong", tls=tls)
     task = asyncio.create_task(run(settings, MemorySink()))
-    async with asyncio.timeout(WAIT_S):
-        while caplog.text.count("connecting again") < 2:
-            await asyncio.sleep(0.02)
+    await _until(lambda: caplog.text.count("connecting again") >= 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "Not authorized" in caplog.text
@@ -267,18 +281,15 @@ async def test_killed_mid_stream_it_loses_nothing(broker: RunningBroker, tmp_pat
     with Station(broker) as station:
         for part in range(3):
             station.send(range(part * total // 3, (part + 1) * total // 3))
-            async with asyncio.timeout(WAIT_S):
-                while len(lines()) <= part * total // 3:
-                    await asyncio.sleep(0.005)
+            begun = part * total // 3
+            await _until(partial(_longer, lines, begun))
             process.kill()
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
             process = await asyncio.to_thread(start)
         try:
-            async with asyncio.timeout(WAIT_S):
-                while not set(range(total)) <= set(lines()):
-                    await asyncio.sleep(0.05)
+            await _until(lambda: set(range(total)) <= set(lines()))
         finally:
             process.kill()
             process.wait()
