@@ -96,13 +96,13 @@ def _points(rectangle: _Rectangle) -> Corners:
     return np.asarray(cv2.boxPoints(rectangle), dtype=np.float32)
 
 
-def upright(points: NDArray[np.float32]) -> Corners:
+def upright(points: Corners) -> Corners:
     """Return a rectangle's corners clockwise from the top left, taking it to be wider than high."""
-    first, second, third, fourth = points
-    if np.linalg.norm(first - second) < np.linalg.norm(second - third):
-        points = np.array([second, third, fourth, first])
-    if points[0][0] > points[1][0]:
-        points = np.roll(points, 2, axis=0)
-    if points[0][1] > points[3][1]:
-        points = points[::-1]
-    return np.asarray(points if points[0][0] <= points[1][0] else np.roll(points, 2, axis=0), np.float32)
+    across, down = points[1] - points[0], points[2] - points[1]
+    if np.linalg.norm(across) < np.linalg.norm(down):
+        across, down = down, across
+    across = across if across[0] >= 0 else -across
+    down = down if down[1] >= 0 else -down
+    centre = points.mean(axis=0)
+    offsets = np.stack([-across - down, across - down, across + down, down - across]) / 2
+    return np.asarray(centre + offsets, dtype=np.float32)
