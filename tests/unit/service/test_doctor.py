@@ -1,0 +1,120 @@
+"""doctor: every misconfiguration seeded here is found, named, and told what to do about."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from service.checks import installation
+from service.checks.finding import Finding
+from service.checks.running import check_broker
+from service.keys import ensure_keys
+from service.settings import PREFIX, BrokerKind, Settings
+from tests.integration.service.running import free_port
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return settings of a new installation with keys, on an environment of its own."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    settings = Settings(data=tmp_path / "data")
+    ensure_keys(settings)
+    return settings
+
+
+def _wrong(findings: list[Finding]) -> list[Finding]:
+    wrong = [finding for finding in findings if finding.verdict == "wrong"]
+    assert all(finding.advice for finding in wrong)
+    return wrong
+
+
+def _with(settings: Settings, **changes: object) -> Settings:
+    return settings.model_copy(update=changes)
+
+
+def test_a_new_installation_has_nothing_wrong(settings: Settings) -> None:
+    checks = (
+        installation.check_variables(),
+        installation.check_combinations(settings),
+        installation.check_files(settings),
+        installation.check_keys(settings),
+        installation.check_weights(),
+        installation.check_law(settings),
+    )
+    assert _wrong([finding for findings in checks for finding in findings]) == []
+
+
+def test_a_misspelt_variable_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHICHAO_WEBPORT", "80")
+    (found,) = _wrong(installation.check_variables())
+    assert "ZHICHAO_WEBPORT" in found.detail
+
+
+def test_a_shared_subscription_on_the_embedded_broker_is_found(settings: Settings) -> None:
+    (found,) = _wrong(installation.check_combinations(_with(settings, broker_share_group="g")))
+    assert "ZHICHAO_BROKER_SHARE_GROUP" in found.advice
+
+
+def test_a_client_certificate_without_its_key_is_found(settings: Settings) -> None:
+    (found,) = _wrong(installation.check_combinations(_with(settings, broker_cert_file=Path("c.pem"))))
+    assert "ZHICHAO_BROKER_KEY_FILE" in found.advice
+
+
+def test_a_test_time_authority_and_a_missing_guard_band_are_warned_of(settings: Settings) -> None:
+    findings = installation.check_combinations(_with(settings, rule_guard_k_milli=0))
+    assert [(one.verdict, one.subject) for one in findings] == [
+        ("warning", "time stamps"),
+        ("warning", "rule"),
+    ]
+
+
+def test_credentials_that_others_can_read_are_found(settings: Settings, tmp_path: Path) -> None:
+    secret = tmp_path / "credentials"
+    secret.write_text("user:password\n")
+    secret.chmod(0o644)
+    changed = _with(settings, broker_credentials_file=secret)
+    (found,) = _wrong(installation.check_files(changed))
+    assert found.advice == f"chmod 600 {secret}"
+    secret.chmod(0o600)
+    assert _wrong(installation.check_files(changed)) == []
+
+
+def test_a_named_file_that_is_missing_is_found(settings: Settings) -> None:
+    (found,) = _wrong(installation.check_files(_with(settings, broker_ca_file=Path("nowhere.pem"))))
+    assert "ZHICHAO_BROKER_CA_FILE" in found.detail
+
+
+def test_a_folder_that_cannot_be_made_is_found(settings: Settings, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    # With a database of one's own: the embedded one objects to pytest's private folders under root.
+    own = _with(settings, database_url=SecretStr("postgresql://db"), blob_folder=in_the_way / "blobs")
+    (found,) = _wrong(installation.check_folders(own))
+    assert "images" in found.detail
+
+
+def test_a_key_that_others_can_read_is_found(settings: Settings) -> None:
+    (settings.keys_root / "service.pem").chmod(0o644)
+    (found,) = _wrong(installation.check_keys(settings))
+    assert "service.pem" in found.detail
+
+
+def test_a_trust_file_of_other_keys_is_found(settings: Settings, tmp_path: Path) -> None:
+    other = Settings(data=tmp_path / "other")
+    ensure_keys(other)
+    settings.trust_path.write_bytes(other.trust_path.read_bytes())
+    (found,) = _wrong(installation.check_keys(settings))
+    assert found.subject == "trust file"
+
+
+def test_a_confirmed_row_that_does_not_exist_is_found(settings: Settings) -> None:
+    (found,) = _wrong(installation.check_law(_with(settings, law_confirmed_rows=frozenset({"no-such-row"}))))
+    assert "no-such-row" in found.detail
+
+
+@pytest.mark.anyio
+async def test_a_broker_that_does_not_answer_is_found(settings: Settings) -> None:
+    changed = _with(settings, broker_kind=BrokerKind.MOSQUITTO, broker_port=free_port())
+    (found,) = _wrong(await check_broker(changed))
+    assert "ZHICHAO_BROKER_PORT" in found.advice
