@@ -274,9 +274,12 @@ def _gross_row(batch: _Batch, front: _Front, trailer: Bools, *, train: bool) -> 
 
 
 def _reduced(columns: PassageColumns, grouping: Grouping, trailer: Bools, may_drive: Bools) -> Bools:
-    """Axles that cost 3000 kg: single tyres, in a group or on a trailer, neither driven nor steering."""
+    """Axles that cost 3000 kg: single tyres, in a group or on a trailer, neither driven nor steering.
+
+    Twin steering axles need no word of their own: they are in no group and on no trailer.
+    """
     single = np.equal(columns.tyres, SINGLE)
-    reduced = single & ((grouping.member >= 2) | trailer) & ~may_drive & ~grouping.pair
+    reduced = single & ((grouping.member >= 2) | trailer) & ~may_drive
     reduced[:, 0] = False
     return reduced
 
