@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from api.access import SignedInPerson, wiring_of
 from domain.errors import NotFound, RuleViolation
 from domain.units import utc_text
-from store.passage_export import ExportedPassage, export_one, export_page
-from store.passages import Cursor
+from store.passages import Cursor, ExportedPassage, export_one, export_page
 from store.quarantine import quarantine_page
 
 router = APIRouter(prefix="/api/v1", tags=["passages"])

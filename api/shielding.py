@@ -42,13 +42,14 @@ class Shielding:
             await self._app(scope, receive, send)
             return
         received_bytes = 0
-        started = False
+        started = too_large = False
 
         async def counted() -> Message:
-            nonlocal received_bytes
+            nonlocal received_bytes, too_large
             message = await receive()
             received_bytes += len(message.get("body", b""))
             if received_bytes > MAX_BODY_BYTES:
+                too_large = True
                 raise _BodyTooLarge
             return message
 
@@ -56,6 +57,8 @@ class Shielding:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if too_large:  # FastAPI answers whatever goes wrong while it reads a body with 400
+                    message["status"] = 413
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)

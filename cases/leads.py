@@ -96,6 +96,8 @@ async def open_lead(
             detail={"tagmanifest": lead.tagmanifest, "over_kg": lead.over_kg},
             at=now,
         )
+    elif await book.case_of_event(hit.event_id) is None:
+        raise RuleViolation(f"another event of that day already has the case id {lead.case_id}; report this")
     return lead.case_id
 
 

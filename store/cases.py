@@ -73,7 +73,7 @@ class PostgresCaseBook:
                VALUES (%(case_id)s, %(event_id)s, %(captured_at)s, %(station_id)s, %(site_id)s, %(state)s,
                    %(ocr_plate)s, %(vehicle_code)s, %(adjudged_kg)s, %(limit_kg)s, %(over_kg)s,
                    %(package_folder)s, %(tagmanifest)s, %(proposal)s, %(at)s, %(at)s)
-               ON CONFLICT (event_id) DO NOTHING""",
+               ON CONFLICT DO NOTHING""",
             {
                 "case_id": lead.case_id,
                 "event_id": lead.event_id,

@@ -1,0 +1,208 @@
+"""The JSON API and the web's defences, over HTTP against a real database and sealed packages."""
+
+import io
+import tarfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.auth import TRIES_PER_NAME
+from api.shielding import MAX_BODY_BYTES
+from tests.fixtures.office import PASSWORD, Office
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without credentials."""
+    transport = httpx.ASGITransport(create_app(office.wiring()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://office") as opened:
+        yield opened
+
+
+async def bearer(client: httpx.AsyncClient, username: str) -> dict[str, str]:
+    """Return the headers of a tool signed in as this person."""
+    answer = await client.post("/api/v1/session", json={"username": username, "password": PASSWORD})
+    return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+async def test_a_tool_reads_every_passage_once_and_finds_its_case(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    opened = [await office.open_case(number) for number in range(3)]
+    headers = await bearer(client, "boss")
+    found, after = [], None
+    while True:
+        params = {"limit": 2} | ({"after": after} if after else {})
+        page = (await client.get("/api/v1/passages", params=params, headers=headers)).json()
+        found += page["passages"]
+        after = page["next"]
+        if after is None:
+            break
+    assert [one["event_id"] for one in found] == [case.event_id for case in opened]
+    assert found[0]["case_id"] == opened[0].case_id
+    assert found[0]["screening"]["outcome"] == "overloaded"
+    assert found[0]["reading"]["text"] == opened[0].plate
+    assert (found[0]["package_state"], found[0]["case_state"]) == ("complete", "awaiting-first")
+    one = await client.get(f"/api/v1/passages/{opened[1].event_id}", headers=headers)
+    assert one.json() == found[1]
+    counted = (await client.get("/api/v1/overview", headers=headers)).json()
+    assert (counted["passages"], counted["flagged"], counted["quarantined"]) == (3, 3, 1)
+    assert counted["cases"]["awaiting-first"] == 3
+    refused = (await client.get("/api/v1/quarantine", headers=headers)).json()["messages"]
+    assert [(one["code"], one["station_id"]) for one in refused] == [("out-of-range", "KM-S1")]
+    devices = (await client.get("/api/v1/stations", headers=headers)).json()
+    assert {one["device_id"] for one in devices} == {"wim-1", "cam-front", "cam-rear", "cam-side"}
+
+
+async def test_a_tool_claims_and_decides_like_the_page(office: Office, client: httpx.AsyncClient) -> None:
+    case = await office.open_case(0)
+    headers = await bearer(client, "limei")
+    claimed = (await client.post(f"/api/v1/cases/{case.case_id}/claim", headers=headers)).json()
+    shown = (await client.get(f"/api/v1/cases/{case.case_id}", headers=headers)).json()
+    body = {
+        "fencing_token": claimed["fencing_token"],
+        "version": shown["version"],
+        "seen": shown["seen"] | {"reading": "0" * 64},
+        "verdict": "confirm",
+        "plate": case.plate,
+        "idempotency_key": "tool-0123456789abcdef",
+    }
+    url = f"/api/v1/cases/{case.case_id}/decision"
+    stale = await client.post(url, json=body, headers=headers)
+    assert (stale.status_code, stale.json()["error"]) == (409, "ConflictingChange")
+    decided = await client.post(url, json=body | {"seen": shown["seen"]}, headers=headers)
+    assert decided.json() == {"state": "awaiting-second", "round": 1, "repeated": False}
+    # Blind: not even the API tells the second reviewer what the first decided.
+    hidden = (
+        await client.get(f"/api/v1/cases/{case.case_id}", headers=await bearer(client, "wangjg"))
+    ).json()
+    assert hidden["reviews"] == []
+    assert hidden["plate"] is None
+
+
+async def test_images_and_packages_come_byte_for_byte_and_only_to_the_signed_in(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    case = await office.open_case(0)
+    headers = await bearer(client, "limei")
+    image = await client.get(f"/images/{case.images[0]}", headers=headers)
+    assert image.content == office.blobs.get(case.images[0])
+    assert image.headers["content-type"] == "image/jpeg"
+    stray = office.blobs.put(b"an image of somebody who was not flagged")
+    assert (await client.get(f"/images/{stray}", headers=headers)).status_code == 404
+    assert (await client.get(f"/images/{case.images[0]}")).status_code == 401
+    for path in ("..%2f..%2fetc%2fpasswd", "A" * 64, "../" * 3 + "etc/passwd"):
+        assert (await client.get(f"/images/{path}", headers=headers)).status_code in {404, 422}
+    package = await client.get(f"/api/v1/packages/{case.event_id}.tar", headers=headers)
+    with tarfile.open(fileobj=io.BytesIO(package.content)) as archive:
+        members = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+    on_disk = {
+        f"{case.package.name}/{file.relative_to(case.package).as_posix()}": file.read_bytes()
+        for file in case.package.rglob("*")
+        if file.is_file()
+    }
+    assert members == on_disk
+
+
+async def test_basic_credentials_and_none(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/v1/overview", auth=("limei", PASSWORD))).status_code == 200
+    assert (await client.get("/api/v1/overview", auth=("limei", "wrong"))).status_code == 401
+    missing = await client.get("/api/v1/overview")
+    assert (missing.status_code, missing.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_failed_sign_ins_are_slowed_down_and_names_are_not_told_apart(
+    client: httpx.AsyncClient,
+) -> None:
+    form = {"username": "limei", "password": "wrong"}
+    answers = [await client.post("/login", data=form) for _ in range(TRIES_PER_NAME + 2)]
+    assert [answer.status_code for answer in answers] == [401] * (TRIES_PER_NAME + 1) + [429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    # Even the right password has to wait.
+    blocked = await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    assert blocked.status_code == 429
+    wrong = await client.post("/login", data={"username": "wangjg", "password": "wrong"})
+    nobody = await client.post("/login", data={"username": "nobody", "password": "wrong"})
+    assert (wrong.status_code, wrong.text) == (
+        nobody.status_code,
+        nobody.text.replace("nobody", "wangjg"),
+    )
+
+
+async def test_demo_accounts_cannot_sign_in_outside_the_demo(office: Office) -> None:
+    async with office.pool.connection() as conn:
+        await conn.execute("UPDATE account SET demo = true")
+    for demo, status in ((False, 401), (True, 200)):
+        transport = httpx.ASGITransport(create_app(office.wiring(demo=demo)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:
+            answer = await client.get("/api/v1/overview", auth=("limei", PASSWORD))
+        assert answer.status_code == status
+
+
+async def test_cookie_csrf_and_headers(office: Office, client: httpx.AsyncClient) -> None:
+    case = await office.open_case(0)
+    answer = await client.post(
+        "/login", data={"username": "limei", "password": PASSWORD, "next": "//evil.test"}
+    )
+    assert answer.headers["location"] == "/queue"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    page = await client.get("/queue", headers={"Accept": "text/html"})
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["cache-control"] == "no-store"
+    for path in (
+        f"/cases/{case.case_id}/claim",
+        f"/api/v1/cases/{case.case_id}/claim",
+        "/queue/next",
+        "/logout",
+    ):
+        assert (await client.post(path)).status_code == 403
+        assert (await client.post(path, data={"csrf": "guess"})).status_code == 403
+    foreign = {"Origin": "https://evil.test"}
+    form = {"username": "limei", "password": PASSWORD}
+    assert (await client.post("/login", data=form, headers=foreign)).status_code == 403
+    token = page.text.split('name="csrf" value="')[1].split('"')[0]
+    assert (await client.post("/logout", data={"csrf": token})).headers["location"] == "/login"
+    assert (await client.get("/queue", headers={"Accept": "text/html"})).status_code == 303
+
+
+async def test_what_people_and_stations_write_is_escaped(office: Office, client: httpx.AsyncClient) -> None:
+    async with office.pool.connection() as conn:
+        await conn.execute("UPDATE quarantine SET detail = '<script>alert(1)</script>'")
+    await client.post("/login", data={"username": "boss", "password": PASSWORD})
+    page = await client.get("/quarantine")
+    assert "<script>alert" not in page.text
+    assert "&lt;script&gt;alert" in page.text
+
+
+async def test_enormous_bodies_are_refused(client: httpx.AsyncClient) -> None:
+    body = b"username=" + b"x" * MAX_BODY_BYTES
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await client.post("/login", content=body, headers=headers)).status_code == 413
+
+
+async def test_health_and_readiness(office: Office, client: httpx.AsyncClient) -> None:
+    assert (await client.get("/healthz")).json()["ok"] is True
+    assert (await client.get("/readyz")).status_code == 200
+    wiring = office.wiring(ready_checks=[lambda: "the log has no writer"])
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(wiring)), base_url="http://office"
+    ) as other:
+        answer = await other.get("/readyz")
+    assert (answer.status_code, answer.json()["problems"]) == (503, ["the log has no writer"])
+
+
+async def test_the_reference_names_every_endpoint_and_no_other(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/api/v1/openapi.json")).json()["paths"]
+    served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    page = Path(__file__).parents[3] / "docs" / "reference" / "http-api.md"
+    rows = [line.split("`")[1] for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert sorted(rows) == sorted(served)

@@ -1,0 +1,224 @@
+"""The review rules on a real database: leases, fencing, blindness, two officers, seals, signed decisions."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from cases.claims import LEASE, claim, claim_next, release, renew
+from cases.ports import SealReport
+from cases.review import Decided, Decision, decide, decision_leaf
+from cases.states import ROUNDS
+from domain.casework import CaseState, QueueFilter, Verdict
+from domain.errors import ConflictingChange, NotPermitted, RuleViolation
+from domain.ids import CaseId
+from evidence import DECISION, check_statement, sign_decision
+from store.cases import PostgresCaseBook
+from store.outbox import leaf_hash
+from tests.fixtures.office import Office, OpenedCase
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+ANY = QueueFilter(states=tuple(ROUNDS))
+
+
+async def claimed(office: Office, case: OpenedCase, username: str, *, now: datetime = NOW) -> Decision:
+    """Claim a case and return the confirmation this person would submit."""
+    async with office.pool.connection() as conn, conn.transaction():
+        book = PostgresCaseBook(conn)
+        held = await claim(book, case.case_id, username=username, now=now)
+        shown = await book.case(case.case_id)
+        seen = await book.on_screen(shown)
+    return Decision(
+        case_id=case.case_id,
+        username=username,
+        fencing_token=held.fencing_token,
+        version=shown.version,
+        seen=dict(seen),
+        verdict=Verdict.CONFIRM,
+        reason=None,
+        note="",
+        plate=case.plate,
+        idempotency_key=f"{username}-{shown.version}-0123456789",
+    )
+
+
+def rejection(decision: Decision) -> Decision:
+    """Return the rejection in place of a confirmation."""
+    return replace(decision, verdict=Verdict.REJECT, reason="weighing-unreliable", plate=None)
+
+
+async def submit(office: Office, decision: Decision, *, now: datetime = NOW) -> Decided:
+    """Decide in a transaction of its own."""
+
+    async def verify(folder: str) -> SealReport:
+        return office.deployment.verify(office.deployment.evidence / folder)
+
+    async with office.pool.connection() as conn, conn.transaction():
+        return await decide(
+            PostgresCaseBook(conn),
+            decision,
+            verify=verify,
+            sign=lambda statement: sign_decision(statement, office.deployment.keys.service),
+            now=now,
+        )
+
+
+async def state_of(office: Office, case_id: CaseId) -> CaseState:
+    """Return where a case stands."""
+    async with office.pool.connection() as conn:
+        return (await PostgresCaseBook(conn).case(case_id)).state
+
+
+async def test_two_officers_who_agree_confirm_and_each_decision_is_signed_and_queued(office: Office) -> None:
+    case = await office.open_case(0)
+    assert (await submit(office, await claimed(office, case, "limei"))).state is CaseState.AWAITING_SECOND
+    assert (await submit(office, await claimed(office, case, "wangjg"))).state is CaseState.CONFIRMED
+    async with office.pool.connection() as conn:
+        stored = await PostgresCaseBook(conn).case(case.case_id)
+        reviews = await PostgresCaseBook(conn).reviews(case.case_id)
+        rows = await (
+            await conn.execute("SELECT leaf_hash FROM log_outbox WHERE kind = 'decision'")
+        ).fetchall()
+    assert stored.plate == case.plate
+    assert {row[0] for row in rows} == {leaf_hash(decision_leaf(review.envelope)) for review in reviews}
+    statement = check_statement(reviews[1].envelope, [office.deployment.keys.service.public_key], DECISION)
+    assert statement["predicate"]["officer"] == "YN-002"
+    assert statement["predicate"]["tagmanifest"] == stored.tagmanifest
+
+
+async def test_two_who_typed_different_plates_go_to_a_third(office: Office) -> None:
+    case = await office.open_case(0)
+    await submit(office, await claimed(office, case, "limei"))
+    other = replace(await claimed(office, case, "wangjg"), plate="云A00000")
+    assert (await submit(office, other)).state is CaseState.AWAITING_THIRD
+    assert (await submit(office, await claimed(office, case, "zhaomin"))).state is CaseState.CONFIRMED
+
+
+async def test_one_officer_cannot_review_twice(office: Office) -> None:
+    case = await office.open_case(0)
+    await submit(office, await claimed(office, case, "limei"))
+    with pytest.raises(NotPermitted, match="another officer"):
+        await claimed(office, case, "limei")
+
+
+async def test_the_database_itself_refuses_a_second_review_by_one_officer(office: Office) -> None:
+    case = await office.open_case(0)
+    await submit(office, await claimed(office, case, "limei"))
+    async with office.pool.connection() as conn:
+        book = PostgresCaseBook(conn)
+        (first,) = await book.reviews(case.case_id)
+        with pytest.raises(RuleViolation, match="another officer"):
+            await book.add_review(replace(first, round=2, idempotency_key="another-key-0123456789"))
+        await conn.rollback()
+        for statement in (b"UPDATE review SET verdict = 'reject'", b"DELETE FROM case_event"):
+            with pytest.raises(psycopg.errors.RestrictViolation):
+                await conn.execute(statement)
+            await conn.rollback()
+
+
+@pytest.mark.parametrize(("username", "reason"), [("expired", "licence valid today"), ("boss", "no officer")])
+async def test_who_has_no_licence_that_day_reviews_nothing(
+    office: Office, username: str, reason: str
+) -> None:
+    case = await office.open_case(0)
+    with pytest.raises(NotPermitted, match=reason):
+        await claimed(office, case, username)
+
+
+async def test_a_licence_that_ends_between_claim_and_decision_stops_the_decision(office: Office) -> None:
+    case = await office.open_case(0)
+    decision = await claimed(office, case, "limei")
+    async with office.pool.connection() as conn:
+        await conn.execute("UPDATE officer_licence SET valid_to = '2026-11-22' WHERE officer_id = 'YN-001'")
+    with pytest.raises(NotPermitted, match="licence valid today"):
+        await submit(office, decision)
+
+
+async def test_whatever_changed_since_it_was_shown_stops_the_decision(office: Office) -> None:
+    case = await office.open_case(0)
+    decision = await claimed(office, case, "limei")
+    async with office.pool.connection() as conn:
+        await conn.execute("UPDATE reading SET reading = jsonb_set(reading, '{text}', '\"云A99999\"')")
+    with pytest.raises(ConflictingChange, match="reading"):
+        await submit(office, decision)
+    with pytest.raises(ConflictingChange, match="moved on"):
+        await submit(office, replace(decision, version=decision.version + 1))
+    assert await state_of(office, case.case_id) is CaseState.AWAITING_FIRST
+
+
+async def test_a_flipped_bit_in_the_package_forbids_confirming_but_not_rejecting(office: Office) -> None:
+    case = await office.open_case(0)
+    image = next((case.package / "data" / "images").iterdir())
+    image.chmod(0o644)
+    data = bytearray(image.read_bytes())
+    data[100] ^= 1
+    image.write_bytes(data)
+    decision = await claimed(office, case, "limei")
+    with pytest.raises(RuleViolation, match="seal does not hold"):
+        await submit(office, decision)
+    assert (await submit(office, rejection(decision))).round == 1
+
+
+async def test_an_expired_claim_taken_by_another_is_fenced_out(office: Office) -> None:
+    case = await office.open_case(0)
+    late = await claimed(office, case, "limei")
+    with pytest.raises(ConflictingChange, match="another reviewer"):
+        await claimed(office, case, "wangjg")
+    after = NOW + LEASE + timedelta(seconds=1)
+    taken = await claimed(office, case, "wangjg", now=after)
+    assert taken.fencing_token > late.fencing_token
+    with pytest.raises(ConflictingChange, match="claim"):
+        await submit(office, late, now=after)
+    assert (await submit(office, taken, now=after)).round == 1
+
+
+async def test_renewing_and_releasing(office: Office) -> None:
+    case = await office.open_case(0)
+    decision = await claimed(office, case, "limei")
+    later = NOW + timedelta(minutes=9)
+    async with office.pool.connection() as conn, conn.transaction():
+        book = PostgresCaseBook(conn)
+        token = decision.fencing_token
+        held = await renew(book, case.case_id, username="limei", fencing_token=token, now=later)
+        assert held.expires_at == later + LEASE
+        await release(book, case.case_id, username="limei", fencing_token=token, now=later)
+        with pytest.raises(ConflictingChange):
+            await renew(book, case.case_id, username="limei", fencing_token=token, now=later)
+
+
+async def test_the_same_key_again_stores_nothing_and_another_content_is_refused(office: Office) -> None:
+    case = await office.open_case(0)
+    decision = await claimed(office, case, "limei")
+    first, again = await submit(office, decision), await submit(office, decision)
+    assert (first.repeated, again.repeated) == (False, True)
+    assert again.state is CaseState.AWAITING_SECOND
+    with pytest.raises(ConflictingChange, match="another decision"):
+        await submit(office, rejection(decision))
+    async with office.pool.connection() as conn:
+        assert len(await PostgresCaseBook(conn).reviews(case.case_id)) == 1
+
+
+async def test_reviewers_who_ask_at_once_never_get_the_same_case(office: Office) -> None:
+    cases = {(await office.open_case(number)).case_id for number in range(3)}
+
+    async def take(username: str) -> CaseId | None:
+        async with office.pool.connection() as conn, conn.transaction():
+            held = await claim_next(PostgresCaseBook(conn), ANY, username=username, now=NOW)
+            return None if held is None else held.case_id
+
+    taken = await asyncio.gather(*(take(name) for name in ("limei", "wangjg", "zhaomin")))
+    assert set(taken) == cases
+    assert await take("limei") is None
+
+
+async def test_opening_a_lead_twice_gives_one_case(office: Office) -> None:
+    case = await office.open_case(0)
+    async with office.pool.connection() as conn:
+        assert await PostgresCaseBook(conn).case_of_event(case.event_id) == case.case_id
+        again = await PostgresCaseBook(conn).case(case.case_id)
+        assert not await PostgresCaseBook(conn).insert_lead(again, state=CaseState.AWAITING_THIRD, at=NOW)
+    assert await state_of(office, case.case_id) is CaseState.AWAITING_FIRST

@@ -1,0 +1,1 @@
+"""Tests of the web that need neither database nor browser."""
