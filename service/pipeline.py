@@ -44,8 +44,8 @@ class Workshop(NamedTuple):
     pool: Pool
     blobs: BlobStore
     engine: PlateEngine
-    one_reading: asyncio.Semaphore
-    """One passage is read at a time: the engine uses the threads it was given."""
+    reading_slots: asyncio.Semaphore
+    """Bounds how many passages are read at a time: more than there are processors only slows all."""
     seals: Seals
     evidence_root: Path
     log_root: Path
@@ -101,7 +101,7 @@ async def complete(shop: Workshop, event_id: EventId) -> None:
 
 async def _read(shop: Workshop, hit: Hit) -> PlateReading:
     await _until_stated(shop.pool, hit.event_id)
-    async with shop.one_reading:
+    async with shop.reading_slots:
         reading = await asyncio.to_thread(read_plates, shop.engine, shop.blobs, hit.captures)
     async with transaction(shop.pool) as conn:
         return await keep_reading(conn, hit.event_id, reading)

@@ -166,8 +166,14 @@ class Settings(BaseSettings):
 
     ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
     ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
+    ocr_parallel: int = Field(
+        default=2, ge=1, le=64, description="Passages whose plates one worker process reads at the same time."
+    )
     worker_jobs: int = Field(
-        default=4, ge=1, le=64, description="Jobs one worker process has in hand at the same time."
+        default=8,
+        ge=1,
+        le=64,
+        description="Jobs one worker process has in hand at the same time; most of them wait for something.",
     )
     log_level: str = Field(
         default="INFO",

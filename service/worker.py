@@ -38,7 +38,7 @@ async def work_forever(settings: Settings, announce: Announce) -> None:
             pool=pool,
             blobs=BlobStore(settings.blob_root),
             engine=engine,
-            one_reading=asyncio.Semaphore(1),
+            reading_slots=asyncio.Semaphore(settings.ocr_parallel),
             seals=seals,
             evidence_root=settings.evidence_root,
             log_root=settings.log_root,
