@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.fixtures.office import PASSWORD
 from tests.integration.api.conftest import ServedOffice
+from tests.integration.api.pictures import VIEW, take_pictures
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
@@ -189,3 +190,13 @@ def _spoil(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+
+
+def test_the_pictures_of_the_documentation_can_be_taken(
+    served_office: ServedOffice, chromium: Browser, tmp_path: Path
+) -> None:
+    page = chromium.new_context(locale="zh-CN", viewport=VIEW).new_page()
+    take_pictures(page, served_office.address, "limei", PASSWORD, tmp_path)
+    for name in ("queue.png", "review.png", "stations.png"):
+        assert (tmp_path / name).stat().st_size > 20_000
+    page.context.close()
