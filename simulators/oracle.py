@@ -32,10 +32,9 @@ _SPACING_ERROR_MM = 150
 """What ASTM E1318 allows a strip (domain.md C4)."""
 _MAX_AXLE_KG = 22_700
 """50 kip: beyond it the weighing is not believed (domain.md C7)."""
+_TWIN_STEERING_MM = 2_100
+"""The widest twin steering pair domain.md E3 names."""
 _SINGLE = frozenset({"single", "wide"})
-
-# Codes whose leading axles leave no room for a tractor before a trailer: only a truck looks like this.
-_TRUCK_CODES = frozenset({"11", "12", "15", "112", "115"})
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def limit_and_code(record: dict[str, Any]) -> tuple[int, str]:
     best: tuple[int, str] | None = None
     for steering, groups in _readings(tyres, record["spacings_mm"]):
         code = "".join(_group_code(tyres, group, steering) for group in groups)
-        for kind, air in product(_kinds(vehicle, code), _suspensions(vehicle)):
+        for kind, air in product(_kinds(vehicle, record["spacings_mm"], steering), _suspensions(vehicle)):
             limit = _limit(kind, groups, tyres, record["spacings_mm"], vehicle.get("drive_axles"), air=air)
             if limit is not None and (best is None or limit > best[0]):
                 best = (limit, code)
@@ -134,22 +133,27 @@ def _readings(tyres: Sequence[str], spacings_mm: Sequence[int]) -> Iterator[tupl
 
     The natural reading comes first; each is read as measured and with every spacing off by its error.
     """
-    if all(tyre in _SINGLE for tyre in tyres[:2]):  # twin steering axles are never a group
-        steering_counts = [2]
-    elif "dual" in tyres[:2] or spacings_mm[0] > _TANDEM_MM:
-        steering_counts = [1]
+    both_single = all(tyre in _SINGLE for tyre in tyres[:2])
+    if spacings_mm[0] > _steering_reach_mm(1 if "dual" in tyres[:2] else 2):
+        # Single tyres on the second axle may be the drive's, or those of a steering axle far behind.
+        steering_counts = [1, 2] if both_single else [1]
     else:
-        steering_counts = [2, 1]
+        steering_counts = [2] if both_single else [1] if "dual" in tyres[:2] else [2, 1]
     for steering, error in product(steering_counts, (0, -_SPACING_ERROR_MM, _SPACING_ERROR_MM)):
         shifted = [spacing + error for spacing in spacings_mm]
         yield steering, _grouped(shifted, split_steering=steering == 2)
+
+
+def _steering_reach_mm(steering: int) -> int:
+    """Return up to which distance the second axle is too near the first to be a tractor's drive axle."""
+    return _TWIN_STEERING_MM + _SPACING_ERROR_MM if steering == 2 else _TANDEM_MM
 
 
 def _grouped(spacings_mm: Sequence[int], *, split_steering: bool) -> list[Group]:
     groups: list[Group] = [(0,)]
     for axle, spacing in enumerate(spacings_mm, start=1):
         last = groups[-1]
-        apart = spacing > _TANDEM_MM or (axle == 1 and split_steering)
+        apart = spacing > _TANDEM_MM or (axle <= 2 and split_steering)
         full = len(last) == 3
         no_tridem = len(last) == 2 and max(spacing, spacings_mm[axle - 2]) > _TRIDEM_MM
         if apart or full or no_tridem:
@@ -169,11 +173,17 @@ def _group_code(tyres: Sequence[str], group: Group, steering: int) -> str:
     return "6" if all(single) else "8" if any(single) else "7"
 
 
-def _kinds(vehicle: dict[str, Any], code: str) -> tuple[str, ...]:
+def _kinds(vehicle: dict[str, Any], spacings_mm: Sequence[int], steering: int) -> tuple[str, ...]:
+    """Return what the vehicle may be: as reported, or else a train only where a trailer has room.
+
+    A train stands in three places at least: steering axles, drive axles, trailer.
+    """
     kind = vehicle.get("kind") or "unknown"
     if kind != "unknown":
         return (kind,)
-    return ("truck",) if code in _TRUCK_CODES else ("truck", "train")
+    wide = [spacing > _TANDEM_MM + _SPACING_ERROR_MM for spacing in spacings_mm]
+    wide[0] = spacings_mm[0] > _steering_reach_mm(steering)
+    return ("truck", "train") if sum(wide) >= 2 or len(spacings_mm) >= max(_TRUCK_KG) else ("truck",)
 
 
 def _suspensions(vehicle: dict[str, Any]) -> tuple[bool, ...]:
@@ -217,7 +227,7 @@ def _train_base(
         single = _single_drive(groups, spacings_mm, drive_axles)
         return _TRAIN_SIX_AXLES_SINGLE_DRIVE_KG if single else _TRAIN_SIX_AXLES_KG
     wide = len(groups[-1]) == 2 and spacings_mm[-1] + _SPACING_ERROR_MM >= _WIDE_TANDEM_MM
-    if axles == 4 and wide and air and _dual_drive(tyres, drive_axles):
+    if axles == 4 and wide and air and _dual_drive(tyres[: _trailer_from(spacings_mm)], drive_axles):
         return _ARTICULATED_WIDE_TANDEM_KG
     return _TRAIN_KG.get(axles)
 
@@ -229,7 +239,7 @@ def _single_drive(
     if drive_axles:
         return len(drive_axles) == 1
     trailer = _trailer_from(spacings_mm)
-    return all(len(group) == 1 for group in groups if group[0] < trailer)
+    return all(len(group) == 1 for group in groups if 0 < group[0] < trailer)
 
 
 def _trailer_from(spacings_mm: Sequence[int]) -> int:
@@ -238,9 +248,11 @@ def _trailer_from(spacings_mm: Sequence[int]) -> int:
     return wide[-1] + 1 if wide else len(spacings_mm)
 
 
-def _dual_drive(tyres: Sequence[str], drive_axles: Sequence[int] | None) -> bool:
-    driven = [axle - 1 for axle in drive_axles] if drive_axles else range(1, len(tyres))
-    return any(tyres[axle] not in _SINGLE for axle in driven)
+def _dual_drive(own: Sequence[str], drive_axles: Sequence[int] | None) -> bool:
+    """Say whether the drive has, or where it is not known may have, dual tyres; trailers left out."""
+    if drive_axles:
+        return all(own[axle - 1] not in _SINGLE for axle in drive_axles)
+    return any(tyre not in _SINGLE for tyre in own[1:])
 
 
 def _reduced_axles(
@@ -261,6 +273,6 @@ def _reduced_axles(
         for axle in group:
             on_trailer = axle >= trailer
             may_be_driven = axle + 1 in drive_axles if drive_axles else not on_trailer
-            counted = (len(group) > 1 or on_trailer) and tyres[axle] == "single" and not may_be_driven
-            count += counted
+            subject = axle > 0 and (len(group) > 1 or on_trailer) and not may_be_driven
+            count += subject and tyres[axle] == "single"
     return count

@@ -134,17 +134,17 @@ class Spool:
         if not named:
             return 0
         self._write({"type": "drop", "device": device, "ranges": kept}, ())
-        if not self._pending and self._file.tell() > _COMPACT_BYTES:
+        size = self._file.tell()
+        if size > _COMPACT_BYTES and size > 4 * sum(place.meta["size"] for place in self._pending.values()):
             self.compact()
         return len(named)
 
     def compact(self) -> None:
         """Write what is still pending into a new file that takes the old one's place."""
         beside = self._path.with_suffix(".new")
-        messages = [self.read(key) for key in self._pending]
         with beside.open("wb") as new:
             new.write(_record(self._state_record(), ()))
-            for message in messages:
+            for message in map(self.read, self._pending):
                 new.write(_record({"type": "kept", "messages": [_meta(message)]}, (message,)))
             new.flush()
             os.fsync(new.fileno())
@@ -163,13 +163,12 @@ class Spool:
         file = self._path.open("r+b")
         self._pending.clear()
         sound = self._recover(file)
-        if sound == 0:  # not even the epoch is left: this station has lost its state and starts anew
-            file.write(_record(self._state_record(), ()))
-            sound = file.tell()
-        file.truncate(sound)
-        file.seek(sound)
-        file.flush()
-        os.fsync(file.fileno())
+        if sound < self._path.stat().st_size or sound == 0:
+            file.truncate(sound)
+            if sound == 0:  # not even the epoch is left: this station has lost its state and starts anew
+                file.write(_record(self._state_record(), ()))
+                file.flush()
+            os.fsync(file.fileno())
         return file
 
     def _recover(self, file: BinaryIO) -> int:

@@ -16,6 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from simulators.link import Broker, Link
 from simulators.passages import Passage
+from simulators.play import PlayOptions, play
+from simulators.scenario import load_scenario
 from simulators.spool import Spool
 from simulators.station import Pace, Station
 from simulators.truth import TruthFile, event_id, read_truth
@@ -192,3 +194,47 @@ def test_without_a_platform_everything_waits_on_disk(iotcore_broker: RunningBrok
         stop.set()
         thread.join(30)
         assert len(spool) == len(EVERYTHING)
+
+
+def test_a_whole_scenario_plays_and_writes_its_truth(
+    iotcore_broker: RunningBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = Platform(iotcore_broker)
+    options = PlayOptions(
+        seed=3,
+        rate=0,
+        spool=tmp_path / "spool",
+        truth=tmp_path / "truth.jsonl",
+        passages=7,
+        start=AT,
+        progress=True,
+    )
+    broker = Broker(iotcore_broker.host, iotcore_broker.port)
+    assert play(load_scenario("three-stations"), broker, options, threading.Event())
+    platform.stop()
+    passages, faults = read_truth(tmp_path / "truth.jsonl")
+    assert (len(passages), faults) == (7, [])
+    assert {entry["station"] for entry in passages.values()} == {"SIM-K2310", "SIM-K0087", "SIM-K0019"}
+    sent = {(header["station"], header["device"], int(header["seq"])) for header in platform.headers}
+    assert len(sent) == 28
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1]["event"] == "done"
+    assert (lines[-1]["passages"], lines[-1]["receipted"], lines[-1]["spooled"]) == (7, 28, 0)
+
+
+def test_faults_go_out_beside_the_passages_and_are_in_the_truth(
+    iotcore_broker: RunningBroker, tmp_path: Path
+) -> None:
+    platform = Platform(iotcore_broker)
+    truth = tmp_path / "truth.jsonl"
+    options = PlayOptions(seed=3, rate=0, spool=tmp_path / "spool", truth=truth, passages=6, start=AT)
+    broker = Broker(iotcore_broker.host, iotcore_broker.port)
+    assert play(load_scenario("faults"), broker, options, threading.Event())
+    until(lambda: sum(header["epoch"].startswith("fault-") for header in platform.headers) == 2)
+    platform.stop()
+    passages, faults = read_truth(truth)
+    assert len(passages) == 6
+    assert [(entry["fault"], entry["expects"]) for entry in faults] == [
+        ("broken-json", "broken-json"),
+        ("wrong-type", "field-invalid"),
+    ]

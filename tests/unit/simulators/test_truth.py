@@ -166,4 +166,4 @@ for entry in scenario.stations:
 print(digest.hexdigest())
 """
 
-RECORDED = ["", "", "", ""]
+RECORDED = ["e6ab7cc2bc1529f0", "d41bc73cd03cb8dc", "2a5457e4d6189b57", "2f38b48c5d7b57ed"]
