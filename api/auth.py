@@ -79,6 +79,8 @@ async def check_password(wiring: Wiring, username: str, password: str, address: 
         Name or password is wrong, the account is disabled, or a demo account outside the demo.
     """
     now = wiring.now()
+    if not username.isprintable():  # PostgreSQL has no text with NUL in it, and no account such a name
+        raise SignInRefused("name or password is wrong")
     by_name, by_address = f"name:{username[:64]}@{address}", f"address:{address}"
     async with wiring.pool.connection() as conn:
         until = await accounts.blocked_until(conn, [by_name, by_address], now)

@@ -99,7 +99,7 @@ class DecisionDocument(BaseModel):
     reason: str | None = None
     note: str = Field("", max_length=2_000)
     plate: str | None = None
-    idempotency_key: str = Field(min_length=16, max_length=64)
+    idempotency_key: str = Field(pattern=r"^[\w-]{16,64}$")
 
 
 class DecidedDocument(BaseModel):

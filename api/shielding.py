@@ -41,6 +41,9 @@ class Shielding:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
+            await _refuse(send, 400, b"NUL has no place in an address\n")
+            return
         received_bytes = 0
         started = too_large = False
 
@@ -70,5 +73,9 @@ class Shielding:
         except _BodyTooLarge:
             if started:
                 raise
-            await shielded({"type": "http.response.start", "status": 413, "headers": []})
-            await send({"type": "http.response.body", "body": b"request body too large\n"})
+            await _refuse(shielded, 413, b"request body too large\n")
+
+
+async def _refuse(send: Send, status: int, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": body})

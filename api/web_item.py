@@ -39,7 +39,7 @@ class DecisionForm(BaseModel):
     token: int
     version: int
     seen: str = Field(max_length=MAX_SEEN)
-    key: str = Field(min_length=16, max_length=64)
+    key: str = Field(pattern=r"^[\w-]{16,64}$")
     plate: str = Field("", max_length=32)
     reason: str = Field("", max_length=32)
     note: str = Field("", max_length=4_000)

@@ -1,6 +1,6 @@
 """The queue page: what waits for a reviewer, filtered by what stands in the URL."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -25,9 +25,10 @@ class QueueWords(BaseModel):
     """The filter as it stands in the URL."""
 
     state: str = Field("open", max_length=32)
-    station: str = Field("", max_length=32)
+    station: str = Field("", max_length=32, pattern=r"^[\w -]*$")
     min_over: str = Field("", pattern=r"^\d{0,6}$")
-    after: str = Field("", max_length=64)
+    order: Literal["oldest", "newest"] = "oldest"
+    after: str = Field("", max_length=64, pattern=r"^[\w-]*$")
     done: bool = False
 
     @property
@@ -43,7 +44,7 @@ class QueueWords(BaseModel):
 
     def url(self, **changes: str) -> str:
         """Return the queue's address with this filter, and what is added to it."""
-        words = {"state": self.state, "station": self.station, "min_over": self.min_over, **changes}
+        words = {name: getattr(self, name) for name in ("state", "station", "min_over", "order")} | changes
         return f"/queue?{urlencode(words)}"
 
 
@@ -54,7 +55,7 @@ async def queue_page(
     """Show the cases awaiting review, oldest first."""
     wiring = wiring_of(request)
     async with wiring.pool.connection() as conn:
-        found = await case_page(conn, asked.wanted, limit=PAGE + 1)
+        found = await case_page(conn, asked.wanted, limit=PAGE + 1, newest_first=asked.order == "newest")
         counts = await cases_by_state(conn)
         holders = await claims_of(conn, [case.case_id for case in found], wiring.now())
     shown = found[:PAGE]

@@ -134,6 +134,8 @@ async def _repeated(book: CaseBook, decision: Decision) -> Decided | None:
 def _checked_content(decision: Decision) -> tuple[str, str | None]:
     if len(decision.note) > MAX_NOTE:
         raise RuleViolation(f"the note is longer than {MAX_NOTE} characters; shorten it")
+    if "\0" in decision.note:
+        raise RuleViolation("the note holds a NUL character; remove it")
     if decision.verdict is Verdict.CONFIRM:
         return CONFIRMED, normalised_plate(decision.plate or "")
     reason = BY_CODE.get(decision.reason or "")

@@ -15,9 +15,18 @@ _IN_QUEUE = """
     WHERE c.state = ANY(%(states)s)
       AND (%(station)s::text IS NULL OR c.station_id = %(station)s)
       AND (%(min_over)s::integer IS NULL OR c.over_kg >= %(min_over)s)
+"""
+
+_OLDEST_FIRST = """
       AND (%(after)s::text IS NULL OR (c.captured_at, c.case_id) >
            (SELECT a.captured_at, a.case_id FROM case_file a WHERE a.case_id = %(after)s))
     ORDER BY c.captured_at, c.case_id LIMIT %(limit)s
+"""
+
+_NEWEST_FIRST = """
+      AND (%(after)s::text IS NULL OR (c.captured_at, c.case_id) <
+           (SELECT a.captured_at, a.case_id FROM case_file a WHERE a.case_id = %(after)s))
+    ORDER BY c.captured_at DESC, c.case_id DESC LIMIT %(limit)s
 """
 
 
@@ -72,11 +81,13 @@ class TimelineEntry:
     detail: dict[str, Any]
 
 
-async def case_page(conn: Connection, wanted: QueueFilter, *, limit: int) -> list[CaseFile]:
-    """Return up to `limit` cases, oldest passage first, behind `wanted.after`."""
+async def case_page(
+    conn: Connection, wanted: QueueFilter, *, limit: int, newest_first: bool = False
+) -> list[CaseFile]:
+    """Return up to `limit` cases in the order of their passages, behind `wanted.after`."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            SELECT_CASE + _IN_QUEUE,
+            SELECT_CASE + _IN_QUEUE + (_NEWEST_FIRST if newest_first else _OLDEST_FIRST),
             {
                 "states": [state.value for state in wanted.states],
                 "station": wanted.station,

@@ -206,3 +206,40 @@ async def test_the_reference_names_every_endpoint_and_no_other(client: httpx.Asy
     page = Path(__file__).parents[3] / "docs" / "reference" / "http-api.md"
     rows = [line.split("`")[1] for line in page.read_text().splitlines() if line.startswith("| `")]
     assert sorted(rows) == sorted(served)
+
+
+async def test_nul_is_refused_wherever_it_comes(office: Office, client: httpx.AsyncClient) -> None:
+    headers = await bearer(client, "limei")
+    assert (await client.get("/cases/%00", headers=headers)).status_code == 400
+    assert (await client.get("/queue?station=%00", headers=headers)).status_code == 400
+    signing_in = await client.post("/login", data={"username": "li\0mei", "password": PASSWORD})
+    assert signing_in.status_code == 401
+    case = await office.open_case(0)
+    claimed = (await client.post(f"/api/v1/cases/{case.case_id}/claim", headers=headers)).json()
+    body = {
+        "fencing_token": claimed["fencing_token"],
+        "version": 1,
+        "seen": {},
+        "verdict": "reject",
+        "reason": "other",
+        "note": "a\0b",
+        "idempotency_key": "nul-0123456789abcdef",
+    }
+    answer = await client.post(f"/api/v1/cases/{case.case_id}/decision", json=body, headers=headers)
+    assert answer.status_code == 422
+
+
+async def test_the_queue_lists_by_filter_and_order(office: Office, client: httpx.AsyncClient) -> None:
+    opened = [(await office.open_case(number)).case_id for number in range(3)]
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+
+    async def listed(query: str) -> list[str]:
+        page = (await client.get(f"/queue?{query}")).text
+        return [part.split('"')[0] for part in page.split('class="case-link" href="/cases/')[1:]]
+
+    assert await listed("") == opened
+    assert await listed("order=newest") == opened[::-1]
+    assert await listed(f"order=newest&after={opened[1]}") == opened[:1]
+    assert await listed("min_over=10000") == opened[:1]
+    assert await listed("station=elsewhere") == []
+    assert await listed("state=confirmed") == []
