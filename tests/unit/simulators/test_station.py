@@ -14,14 +14,14 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from simulators.link import Broker, Link
+from simulators.link import Broker, Link, Receipt
 from simulators.passages import Passage
 from simulators.play import PlayOptions, play
 from simulators.scenario import load_scenario
 from simulators.spool import Spool
 from simulators.station import Pace, Station
 from simulators.truth import TruthFile, event_id, read_truth
-from simulators.wire import Draft
+from simulators.wire import Draft, Message
 from tests.fixtures.brokers import RunningBroker
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -238,3 +238,56 @@ def test_faults_go_out_beside_the_passages_and_are_in_the_truth(
         ("broken-json", "broken-json"),
         ("wrong-type", "field-invalid"),
     ]
+
+
+class BreakingLink(Link):
+    """A link without a network: breaks once after the first `until_break` messages, then delivers."""
+
+    def __init__(self, until_break: int) -> None:
+        super().__init__(Broker("127.0.0.1", 1), "S1", "wim-1")
+        self.connections = 1
+        self.sent: list[tuple[str, int]] = []
+        self._until_break = until_break
+        self._receipts: list[Receipt] = []
+
+    @property
+    def connected(self) -> bool:
+        """Always, as far as anybody can tell."""
+        return True
+
+    def start(self) -> None:
+        """Nothing to connect to."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+    def send_status(self, spool_messages: int) -> None:
+        """Nobody listens."""
+
+    def send(self, message: Message) -> None:
+        """Lose what is sent before the break; receipt what is sent after it."""
+        self.sent.append((message.device, message.sequence))
+        if self.connections == 1:
+            self.connections += len(self.sent) == self._until_break
+        else:
+            span = (message.sequence, message.sequence)
+            self._receipts.append(Receipt(message.device, message.epoch, (span,), ()))
+
+    def take_receipts(self) -> list[Receipt]:
+        """Return the receipts due."""
+        taken, self._receipts = self._receipts, []
+        return taken
+
+
+def test_a_new_connection_sends_at_once_what_the_old_one_may_have_lost(tmp_path: Path) -> None:
+    """No wait for the resend time, which here never comes."""
+    link = BreakingLink(until_break=6)
+    patient = Pace(every_s=0.001, start=AT, window=60, resend_after_s=1e9)
+    with Spool(tmp_path, "S1", "epoch1") as spool:
+        station = Station("S1", make=make, pace=patient, spool=spool, link=link, truth=None)
+        thread = run_in_thread(station, stop := threading.Event(), passages=3)
+        thread.join(20)
+        stop.set()
+        thread.join(20)
+        assert len(spool) == 0
+    assert Counter(link.sent) == Counter({(device, seq): 2 for device, seq in EVERYTHING if seq <= 3})
