@@ -1,0 +1,137 @@
+"""The ingester's sink against a real database: who is refused, and what is a duplicate."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from domain.errors import ServiceUnavailable
+from domain.events import StationState, StationStatus, StatusMessage, WeighMessage
+from domain.ids import DeviceId, StationId
+from domain.refusals import RefusalCode
+from ingest.arrivals import Accepted, Claims, Refusal, Refused
+from service.settings import Settings
+from service.steps.screen import Screener
+from service.steps.store import DatabaseSink
+from store.blobs import BlobStore
+from store.connection import Pool
+from store.transactions import transaction
+from tests.integration.store.messages import SCALE, STATION, T0, capture, passage, with_registry
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def sink(pool: Pool, tmp_path: Path) -> DatabaseSink:
+    """Return a sink on a database that knows station S1."""
+    async with pool.connection() as conn:
+        await with_registry(conn)
+    return DatabaseSink(pool, BlobStore(tmp_path), Screener(Settings()), capture_wait=timedelta(seconds=60))
+
+
+async def _count(pool: Pool, table: str) -> int:
+    async with pool.connection() as conn:
+        cursor = await conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
+        row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _moved(message: WeighMessage, **header: object) -> WeighMessage:
+    return message.model_copy(update={"header": message.header.model_copy(update=header)})
+
+
+async def test_a_batch_is_screened_and_stored_in_one_go(sink: DatabaseSink, pool: Pool) -> None:
+    settled = await sink.store([Accepted(passage(1).message), Accepted(capture(1).message)])
+    assert [(one.device, one.sequence, one.refusal) for one in settled] == [
+        ("wim-1", 1, None),
+        ("cam-front", 1, None),
+    ]
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT vehicle_code, screening ->> 'algorithm' FROM passage")
+        assert await cursor.fetchall() == [("15", "zhichao-screen/1")]
+        cursor = await conn.execute("SELECT count(*) FROM capture WHERE passage_event_id IS NOT NULL")
+        assert await cursor.fetchall() == [(1,)]
+
+
+async def test_strangers_are_refused_and_the_rest_is_stored(sink: DatabaseSink, pool: Pool) -> None:
+    known = passage(1).message
+    settled = await sink.store(
+        [
+            Accepted(_moved(known, station=StationId("S9"))),
+            Accepted(_moved(known, device=DeviceId("wim-9"))),
+            Accepted(_moved(passage(2).message, captured_at=T0.replace(year=2025))),
+            Accepted(known),
+        ]
+    )
+    assert [one.refusal.code if one.refusal else None for one in settled] == [
+        RefusalCode.UNKNOWN_STATION,
+        RefusalCode.UNKNOWN_DEVICE,
+        RefusalCode.UNKNOWN_DEVICE,
+        None,
+    ]
+    assert (await _count(pool, "passage"), await _count(pool, "quarantine")) == (1, 3)
+
+
+async def test_a_stranger_leaves_no_trace_in_the_ledger(sink: DatabaseSink, pool: Pool) -> None:
+    stranger = _moved(passage(1).message, station=StationId("S9"))
+    await sink.store([Accepted(stranger)])
+    await sink.store([Accepted(stranger)])
+    assert (await _count(pool, "ledger"), await _count(pool, "quarantine")) == (0, 1)
+
+
+async def test_other_content_under_a_used_number_is_refused(sink: DatabaseSink, pool: Pool) -> None:
+    await sink.store([Accepted(passage(1).message)])
+    (again,) = await sink.store([Accepted(passage(1, payload=b"{}").message)])
+    assert again.refusal is not None
+    assert again.refusal.code is RefusalCode.SEQUENCE_CONFLICT
+    assert (await _count(pool, "passage"), await _count(pool, "quarantine")) == (1, 1)
+
+
+def _framed(header: bytes, body: bytes) -> WeighMessage:
+    message = passage(1).message
+    payload = len(header).to_bytes(4, "big") + header + body
+    wire = message.wire.model_copy(update={"properties": (), "payload": payload})
+    return message.model_copy(update={"wire": wire})
+
+
+async def test_a_framed_message_sent_again_is_a_duplicate(sink: DatabaseSink, pool: Pool) -> None:
+    """Its frame holds the time of sending, which differs every time; the body is what counts."""
+    await sink.store([Accepted(_framed(b'{"sent_at": "1"}', b"{}"))])
+    (again,) = await sink.store([Accepted(_framed(b'{"sent_at": "2"}', b"{}"))])
+    assert again.refusal is None
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT duplicates FROM ledger")
+        assert await cursor.fetchall() == [(1,)]
+
+
+async def test_a_refusal_is_settled_with_its_reason(sink: DatabaseSink, pool: Pool) -> None:
+    wire = passage(7).message.wire
+    refused = Refused(wire, Claims(STATION, SCALE, "e0", 7), RefusalCode.BROKEN_JSON, "cut off")
+    (settled,) = await sink.store([refused])
+    assert settled.refusal == Refusal(RefusalCode.BROKEN_JSON, "cut off")
+    assert settled.sequence == 7
+    assert await _count(pool, "ledger") == 1
+
+
+async def test_the_last_word_of_a_station_is_kept(sink: DatabaseSink, pool: Pool) -> None:
+    wire = passage(1).message.wire
+    said = [
+        StatusMessage(
+            status=StationStatus(
+                station=STATION, device=SCALE, state=StationState.ONLINE, sent_at=T0, spool_messages=4
+            ),
+            wire=wire.model_copy(update={"received_at": T0 + timedelta(milliseconds=late_ms)}),
+        )
+        for late_ms in (900, 250, 400)
+    ]
+    await sink.store([Accepted(one) for one in said])
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT state, clock_delay_ms, spool_messages FROM station_status")
+        assert await cursor.fetchall() == [("online", 250, 4)]
+
+
+async def test_a_lost_connection_is_told_from_bad_content(pool: Pool) -> None:
+    with pytest.raises(ServiceUnavailable, match="again"):
+        async with transaction(pool) as conn:
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
