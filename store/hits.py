@@ -119,15 +119,6 @@ async def set_state(
     )
 
 
-async def hits_in(conn: Connection, state: HitState, *, limit: int = 1000) -> list[EventId]:
-    """Return hits in a state, the longest unchanged first."""
-    cursor = await conn.execute(
-        "SELECT event_id FROM hit WHERE state = %s ORDER BY updated_at, event_id LIMIT %s",
-        [state.value, limit],
-    )
-    return [EventId(row[0]) for row in await cursor.fetchall()]
-
-
 async def stored_passage(conn: Connection, event_id: EventId, captured_at: datetime) -> StoredPassage:
     """Return a passage; `captured_at` spares looking into every partition.
 

@@ -221,18 +221,6 @@ async def count_jobs(conn: Connection) -> dict[str, int]:
     return {"todo": 0, "doing": 0, "failed": 0} | dict(await cursor.fetchall())
 
 
-async def retry_failed_job(conn: Connection, job_id: int) -> bool:
-    """Give a job that was given up a new set of attempts; False where it is not failed (any more)."""
-    cursor = await conn.execute(
-        """
-        UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL
-        WHERE id = %s AND status = 'failed'
-        """,
-        [job_id],
-    )
-    return cursor.rowcount == 1
-
-
 def _recording_failure(pool: Pool, body: TaskBody) -> Callable[..., Awaitable[None]]:
     """Wrap a task so that its error outlives the attempt: procrastinate itself keeps none."""
 

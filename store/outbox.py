@@ -41,15 +41,6 @@ class LogHead(NamedTuple):
     updated_at: datetime
 
 
-class LoggedLeaf(NamedTuple):
-    """Where one leaf stands; index and time are None while it waits."""
-
-    leaf: bytes
-    leaf_hash: bytes
-    leaf_index: int | None
-    logged_at: datetime | None
-
-
 def leaf_hash(leaf: bytes) -> bytes:
     """Return the RFC 6962 section 2.1 hash of a leaf."""
     return hashlib.sha256(b"\0" + leaf).digest()
@@ -164,18 +155,6 @@ async def log_head(conn: Connection) -> LogHead:
     if row is None:
         raise ConflictingChange("the table log_head is empty; restore the database from a backup")
     return LogHead(*row)
-
-
-async def leaves_of(conn: Connection, *, kind: str, subject: str) -> list[LoggedLeaf]:
-    """Return the leaves put there for one subject, the first put first."""
-    cursor = await conn.execute(
-        """
-        SELECT leaf, leaf_hash, leaf_index, logged_at FROM log_outbox
-        WHERE kind = %s AND subject = %s ORDER BY outbox_id
-        """,
-        [kind, subject],
-    )
-    return [LoggedLeaf(*row) for row in await cursor.fetchall()]
 
 
 async def _fence(conn: Connection, token: int) -> int:

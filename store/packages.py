@@ -171,12 +171,3 @@ async def record_complete(conn: Connection, package: Package) -> None:
     )
     if cursor.rowcount != 1:
         raise RuleViolation(f"the package {package.folder} cannot be complete before it is in the log")
-
-
-async def packages_in(conn: Connection, state: PackageState, *, limit: int = 1000) -> list[Package]:
-    """Return packages in a state, the oldest first."""
-    async with conn.cursor(row_factory=class_row(Package)) as cursor:
-        await cursor.execute(
-            _SELECT + "WHERE state = %s ORDER BY built_at, package.event_id LIMIT %s", [state.value, limit]
-        )
-        return await cursor.fetchall()

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from domain.errors import ConfigurationError
-from domain.ids import DeviceId, OfficerId, StationId
+from domain.ids import DeviceId, StationId
 from domain.registry import StationContext
 from store.connection import Connection
 from store.registry_file import RegistryFile, parse_registry, read_registry
@@ -27,7 +27,6 @@ __all__ = [
     "known_devices",
     "load_registry",
     "local_day",
-    "officer_licence_at",
     "parse_registry",
     "read_registry",
 ]
@@ -126,20 +125,6 @@ async def contexts_at(
             }
         )
     return [found.get(key) for key in keys]
-
-
-async def officer_licence_at(conn: Connection, officer: OfficerId, day: date) -> str | None:
-    """Return the number of the officer's licence (执法证) that holds on `day`, or None."""
-    cursor = await conn.execute(
-        """
-        SELECT number FROM officer_licence
-        WHERE officer_id = %s AND %s BETWEEN valid_from AND valid_to
-        ORDER BY valid_from DESC LIMIT 1
-        """,
-        [officer, day],
-    )
-    row = await cursor.fetchone()
-    return None if row is None else str(row[0])
 
 
 _CONTEXTS = """

@@ -28,7 +28,6 @@ from store.jobs import (
     failed_jobs,
     open_job_app,
     rescue_stalled_jobs,
-    retry_failed_job,
     run_worker,
 )
 from store.migrate import migrate
@@ -117,11 +116,6 @@ async def test_a_failing_job_is_retried_then_given_up_with_its_reason(
         (failed,) = await failed_jobs(conn)
         assert (failed.task, failed.event_id, failed.given_up) == ("settle_hit", EVENT, True)
         assert failed.error == f"RuntimeError: attempt {MAX_ATTEMPTS} failed\N{REPLACEMENT CHARACTER}"
-        assert await retry_failed_job(conn, failed.job_id)
-        assert not await retry_failed_job(conn, failed.job_id)
-    async with working(app):
-        await until(given_up)
-    assert len(attempts) == 2 * MAX_ATTEMPTS
 
 
 async def test_the_pauses_grow_and_have_an_end() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import NotFound, ServiceUnavailable
 from domain.events import StationState, StationStatus, StatusMessage, Wire
-from domain.ids import DeviceId, EventId, StationId
+from domain.ids import DeviceId, StationId
 from domain.screening import Outcome
 from store.blobs import BlobStore
 from store.connection import Connection, Pool, connect, open_pool
@@ -16,7 +16,7 @@ from store.inspect import DatabaseFacts, database_facts, objections
 from store.intake import store_batch
 from store.overview import backlog, device_lines, hits_by_state, packages_by_state, totals
 from store.partitions import ensure_partitions
-from store.passages import PassageFilter, count_passages, passage_detail, passage_page
+from store.passages import Cursor, export_one, export_page
 from store.quarantine import count_quarantine, quarantine_page, quarantined, quarantined_payload
 from store.station_status import record_statuses
 from store.transactions import transaction
@@ -31,41 +31,22 @@ async def test_pages_of_passages_leave_nothing_out_and_repeat_nothing(connection
     rows = [passage(number, at=T0 + timedelta(seconds=number // 3)) for number in range(10)]
     await store_batch(connection, batch(*rows))
     seen: list[str] = []
-    page = await passage_page(connection, PassageFilter(), limit=4)
+    page = await export_page(connection, after=None, limit=4)
     while page:
-        seen += [summary.event_id for summary in page]
-        page = await passage_page(connection, PassageFilter(), limit=4, after=page[-1].cursor)
-    expected = sorted(rows, key=lambda row: (row.message.header.captured_at, row.key.event_id), reverse=True)
+        seen += [one.event_id for one in page]
+        page = await export_page(connection, after=Cursor(page[-1].captured_at, page[-1].event_id), limit=4)
+    expected = sorted(rows, key=lambda row: (row.message.header.captured_at, row.key.event_id))
     assert seen == [row.key.event_id for row in expected]
 
 
-async def test_passages_are_filtered(connection: Connection) -> None:
-    await store_batch(
-        connection,
-        batch(passage(1), passage(2, outcome=Outcome.WITHIN), passage(3, at=T0 + timedelta(hours=1))),
-    )
-
-    async def found(wanted: PassageFilter) -> set[str]:
-        return {summary.event_id for summary in await passage_page(connection, wanted, limit=10)}
-
-    first, fine, late = (passage(number).key.event_id for number in (1, 2, 3))
-    assert await found(PassageFilter(outcome="overloaded")) == {first, late}
-    assert await found(PassageFilter(until=T0 + timedelta(hours=1))) == {first, fine}
-    assert await found(PassageFilter(since=T0 + timedelta(hours=1))) == {late}
-    assert await found(PassageFilter(station="S2")) == set()
-    assert await count_passages(connection) == {"overloaded": 2, "within": 1}
-    assert await count_passages(connection, since=T0 + timedelta(minutes=1)) == {"overloaded": 1}
-
-
-async def test_one_passage_with_all_that_is_known(connection: Connection) -> None:
+async def test_one_passage_with_what_became_of_it(connection: Connection) -> None:
     sent = passage(1)
     await store_batch(connection, batch(sent, capture(1)))
-    detail = await passage_detail(connection, sent.key.event_id)
-    assert detail is not None
-    assert detail.screening == sent.screening.model_dump(mode="json")
-    assert (detail.summary.hit_state, detail.summary.case_id) == ("waiting", None)
-    assert [one["sha256"] for one in detail.captures] == [capture(1).blob_sha256]
-    assert await passage_detail(connection, EventId("0" * 32)) is None
+    found = await export_one(connection, sent.key.event_id)
+    assert found is not None
+    assert found.screening == sent.screening.model_dump(mode="json")
+    assert (found.hit_state, found.missing, found.case_id, found.plate) == ("waiting", [], None, None)
+    assert await export_one(connection, "0" * 32) is None
 
 
 async def test_passages_outside_every_partition_are_kept_and_moved_into_theirs(

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from domain.errors import ConfigurationError
-from domain.ids import DeviceId, OfficerId, StationId
+from domain.ids import DeviceId, StationId
 from domain.registry import StationContext
 from store.connection import Connection
 from store.registry import (
@@ -13,7 +13,6 @@ from store.registry import (
     known_devices,
     load_registry,
     local_day,
-    officer_licence_at,
     parse_registry,
 )
 from tests.integration.store.messages import CONTEXT, REGISTRY, SCALE, STATION, T0, with_registry
@@ -107,15 +106,6 @@ async def test_loading_again_changes_facts_and_deletes_none(connection: Connecti
         "wim-1": "wim",
         "cam-front": "camera",
     }
-
-
-async def test_licences_as_of_a_day(connection: Connection) -> None:
-    await with_registry(connection)
-    officer = OfficerId("O1")
-    days = [date(2024, 12, 31), date(2025, 1, 1), date(2026, 5, 1), date(2028, 5, 1), date(2028, 5, 2)]
-    held = [await officer_licence_at(connection, officer, day) for day in days]
-    assert held == [None, "L-1", "L-2", "L-2", None]
-    assert await officer_licence_at(connection, OfficerId("O9"), date(2026, 1, 1)) is None
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,13 @@ from domain.ids import EventId, Sha256
 from domain.plates import PlateClass, PlateColour, PlateReading
 from store.blobs import BlobStore
 from store.connection import Connection, connect
-from store.hits import HitState, hits_in, lock_hit, set_state
+from store.hits import HitState, lock_hit, set_state
 from store.intake import store_batch
-from store.outbox import leaf_hash, leaves_of
+from store.outbox import leaf_hash
 from store.packages import (
     Package,
     PackageState,
     lock_package,
-    packages_in,
     record_awaiting_time,
     record_built,
     record_complete,
@@ -83,8 +82,6 @@ async def test_a_hit_is_worked_on_by_one_at_a_time(database_url: str, connection
         await connection.commit()
         found = await lock_hit(other, EVENT)
         assert (found.state, found.missing) == (HitState.READING, ("no-front-image",))
-        assert await hits_in(other, HitState.READING) == [EVENT]
-        assert await hits_in(other, HitState.WAITING) == []
 
 
 async def test_an_unknown_hit_is_not_found(connection: Connection) -> None:
@@ -112,7 +109,8 @@ async def test_sealing_goes_step_by_step_and_each_step_repeats_harmlessly(connec
     await record_awaiting_time(connection, package)
     stamped = await built(connection)
     assert (stamped.state, stamped.token, stamped.leaf) == (PackageState.STAMPED, b"token", b"leaf")
-    assert len(await leaves_of(connection, kind="package", subject="EV-1")) == 1
+    cursor = await connection.execute("SELECT leaf FROM log_outbox WHERE subject = 'EV-1'")
+    assert await cursor.fetchall() == [(b"leaf",)]
     with pytest.raises(RuleViolation, match="before it is in the log"):
         await record_complete(connection, stamped)
     assert await record_logged(connection, [leaf_hash(b"leaf"), leaf_hash(b"another")]) == [(EVENT, 0)]
@@ -123,7 +121,6 @@ async def test_sealing_goes_step_by_step_and_each_step_repeats_harmlessly(connec
     assert (await built(connection)) == complete
     assert complete.completed_at is not None
     assert complete.reached(PackageState.LOGGED)
-    assert [one.folder for one in await packages_in(connection, PackageState.COMPLETE)] == ["EV-1"]
 
 
 async def test_a_package_is_never_rebuilt_with_other_content(connection: Connection) -> None:
