@@ -9,7 +9,10 @@ aiomqtt acknowledges a message before it is processed. Here paho's manual acknow
 3. the subscription runs beside consumption: with a persistent session the broker first sends the
    unacknowledged window again, and the SUBACK waits behind it;
 4. memory is bounded by ourselves: brokers ignore Receive Maximum, and aiomqtt's own bound drops
-   messages. Past the bound the socket is not read until enough has been acknowledged.
+   messages. Past the bound the socket is not read until enough has been acknowledged;
+5. a message whose strings MQTT forbids (U+0000) ends the connection in paho, and comes again, for ever.
+   Mosquitto lets none through, iotcore does: after ten short connections without progress the session is
+   begun anew. What is lost with it comes again from the stations' spools.
 """
 
 import asyncio
@@ -34,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 _SUBSCRIBE_WITHIN_S = 60.0
 _MAX_QUEUED_RECEIPTS = 100_000
+_FRUITLESS_IN_A_ROW = 10
+_SHORT_LIFE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ class BrokerLink:
         self._in_flight = 0
         self._in_flight_bytes = 0
         self._paused: int | None = None
+        self._fruitless = 0
+        self._began_at = 0.0
         self._tls = _tls_context(settings.tls)
 
     @property
@@ -131,6 +138,7 @@ class BrokerLink:
             return
         if delivery.qos > 0:
             self._client._client.ack(delivery.packet_id, delivery.qos)
+        self._fruitless = 0
         self._in_flight -= 1
         self._in_flight_bytes -= delivery.size_bytes
         self._resume_if_room()
@@ -160,6 +168,11 @@ class BrokerLink:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = settings.session_expiry_s
         properties.ReceiveMaximum = min(settings.max_in_flight, 65_535)
+        clean_start = self._fruitless >= _FRUITLESS_IN_A_ROW
+        if clean_start:
+            logger.error(
+                "connections end at once, as by a message no client can read: beginning a new session"
+            )
         client = aiomqtt.Client(
             settings.host,
             settings.port,
@@ -167,7 +180,7 @@ class BrokerLink:
             password=settings.password,
             identifier=settings.client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=False,
+            clean_start=clean_start,
             properties=properties,
             keepalive=settings.keepalive_s,
             tls_context=self._tls,
@@ -180,11 +193,14 @@ class BrokerLink:
     def _begin(self, client: aiomqtt.Client) -> None:
         self._generation += 1
         self._client = client
+        self._began_at = asyncio.get_running_loop().time()
         self._in_flight = self._in_flight_bytes = 0
         self._paused = None
 
     def _end(self) -> None:
         self._client = None
+        lived_s = asyncio.get_running_loop().time() - self._began_at
+        self._fruitless = self._fruitless + 1 if lived_s < _SHORT_LIFE_S else 0
         while not self.inbox.empty():  # rule 2: unacknowledged, so all of it is delivered again
             self.inbox.get_nowait()
 
@@ -234,11 +250,8 @@ class BrokerLink:
         loop.call_soon(_read_available, client)  # what TLS has already decrypted raises no event
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _read_available(client: aiomqtt.Client) -> None:

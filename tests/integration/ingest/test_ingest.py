@@ -216,6 +216,19 @@ async def test_memory_is_bounded_while_nothing_is_committed(mosquitto: RunningBr
     assert received == list(numbers)
 
 
+async def test_a_message_no_client_can_read_stops_nothing(broker: RunningBroker) -> None:
+    """U+0000 in a user property: Mosquitto drops its sender, iotcore delivers it again and again."""
+    sink = MemorySink()
+    async with _ingester(_settings(broker), sink):
+        with Station(broker, "S2") as hostile, Station(broker) as station:
+            hostile.send([0], **{"x-note": "\0"})
+            async with asyncio.timeout(WAIT_S):
+                while not {1, 2, 3} <= station.receipted:
+                    station.send({1, 2, 3} - station.receipted)
+                    await asyncio.sleep(0.5)
+    assert set(sink.sequences) == {1, 2, 3}
+
+
 async def test_ingesters_share_a_load(mosquitto: RunningBroker) -> None:
     first, second = MemorySink(), MemorySink()
     shared = {"share_group": "ingest"}
