@@ -1,0 +1,126 @@
+"""doctor on real databases: each thing seeded wrong is found and told what to do about."""
+
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from service.checks.finding import Finding
+from service.checks.running import check_database
+from service.doctor import examine
+from service.settings import Settings
+from store.accounts import add_account
+from store.connection import Connection, connect
+from store.registry import load_registry, parse_registry
+from tests.integration.store.messages import REGISTRY, with_registry
+
+pytestmark = pytest.mark.anyio
+
+Seed = Callable[[Connection], Awaitable[object]]
+
+
+UNSAFE_SERVER = "the server may lose what it has confirmed"
+"""What doctor rightly says of the tests' own server, which runs without fsync."""
+
+
+def _found(findings: list[Finding], verdict: str) -> list[str]:
+    assert all(finding.advice for finding in findings if finding.verdict != "fine")
+    return [
+        f"{finding.subject}: {finding.detail}"
+        for finding in findings
+        if finding.verdict == verdict and UNSAFE_SERVER not in finding.detail
+    ]
+
+
+async def test_a_server_that_forgets_is_found(connection: Connection) -> None:
+    findings = await check_database(connection)
+    assert any(finding.verdict == "wrong" and UNSAFE_SERVER in finding.detail for finding in findings)
+
+
+async def test_a_sound_database_has_nothing_wrong(connection: Connection) -> None:
+    await with_registry(connection)
+    findings = await check_database(connection)
+    assert (_found(findings, "wrong"), _found(findings, "warning")) == ([], [])
+
+
+async def test_an_empty_registry_is_warned_of(connection: Connection) -> None:
+    (found,) = _found(await check_database(connection), "warning")
+    assert found.startswith("registry: empty")
+
+
+async def test_missing_migrations_are_found(empty_database_url: str) -> None:
+    async with await connect(empty_database_url) as conn:
+        (found,) = _found(await check_database(conn), "wrong")
+    assert "0001_registry.sql" in found
+
+
+async def test_a_ctype_that_confuses_plates_is_found(postgres_server: str) -> None:
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE doctor_c TEMPLATE template0 LOCALE 'C'")
+        try:
+            async with await connect(make_conninfo(postgres_server, dbname="doctor_c")) as conn:
+                found = _found(await check_database(conn), "wrong")
+        finally:
+            admin.execute("DROP DATABASE doctor_c WITH (FORCE)")
+    assert any("ctype is C" in one for one in found)
+
+
+async def _tests_only_profile(conn: Connection) -> None:
+    await conn.execute("UPDATE site SET completeness_profile = 'plates-test'")
+
+
+async def _demo_account(conn: Connection) -> None:
+    await add_account(conn, username="demo", password_hash="x", role="supervisor", officer_id=None, demo=True)
+
+
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [
+        (_tests_only_profile, "'plates-test' is not for evidence"),
+        (_demo_account, "demo accounts exist: demo"),
+    ],
+)
+async def test_what_must_not_be_in_a_deployment_is_found(
+    connection: Connection, seed: Seed, expected: str
+) -> None:
+    await with_registry(connection)
+    await seed(connection)
+    (found,) = _found(await check_database(connection), "wrong")
+    assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("announcement", "no announcement is in force"),
+        ("legal_basis", "no legal basis is in force"),
+        ("certificate", "no verification certificate of wim-1 is in force"),
+    ],
+)
+async def test_what_is_not_in_force_today_is_warned_of(
+    connection: Connection, table: str, expected: str
+) -> None:
+    await load_registry(connection, parse_registry(REGISTRY).model_copy(update={_entries(table): []}))
+    (found,) = _found(await check_database(connection), "warning")
+    assert expected in found
+
+
+def _entries(table: str) -> str:
+    return table if table == "legal_basis" else f"{table}s"
+
+
+async def test_a_given_up_job_is_warned_of(connection: Connection) -> None:
+    await with_registry(connection)
+    await connection.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('pipeline', 'x', 'failed')"
+    )
+    (found,) = _found(await check_database(connection), "warning")
+    assert "1 were given up" in found
+
+
+async def test_a_database_that_does_not_answer_is_one_finding() -> None:
+    settings = Settings.model_validate({"database_url": "postgresql://nobody@127.0.0.1:9/none"})
+    found = [one for one in await examine(settings) if one.subject == "database"]
+    assert [one.verdict for one in found] == ["wrong"]
+    assert "cannot connect" in found[0].detail
