@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Address the web listens on; put TLS before any other."
     )
     web_port: Port = Field(default=8080, description="Port the web listens on.")
+    web_https: bool = Field(
+        default=False,
+        description="Whether browsers reach the web by HTTPS, through a proxy: sessions then never travel "
+        "without it.",
+    )
     session_minutes: int = Field(
         default=480, ge=5, le=10_080, description="How long a login lasts, in minutes."
     )

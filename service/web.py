@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from api.app import create_app
-from fastapi import FastAPI
 
+from api.app import create_app
 from domain.errors import ConfigurationError, ServiceUnavailable
 from service.lifeline import Announce, configure_logging, run_child
 from service.settings import Settings, load_settings
@@ -47,23 +46,21 @@ async def serve_web(settings: Settings, announce: Announce, *, demo: bool) -> No
     try:
         if not demo:
             await _refuse_demo_accounts(pool)
-        app = create_app(web_wiring(settings, pool, demo=demo))
-        await _serve(app, settings, announce)
+        config = uvicorn.Config(
+            create_app(web_wiring(settings, pool, demo=demo)),
+            host=settings.web_host,
+            port=settings.web_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        await _serve(_Server(config), settings, announce)
     finally:
         await pool.close()
 
 
-async def _serve(app: FastAPI, settings: Settings, announce: Announce) -> None:
-    config = uvicorn.Config(
-        app,
-        host=settings.web_host,
-        port=settings.web_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = _Server(config)
+async def _serve(server: _Server, settings: Settings, announce: Announce) -> None:
     serving = asyncio.create_task(server.serve())
     try:
         while not server.started:

@@ -67,5 +67,6 @@ def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
         sign_decision=decision_signer(keys),
         version=version("zhichao"),
         demo=demo,
+        secure_cookies=settings.web_https,
         session_length=timedelta(minutes=settings.session_minutes),
     )
