@@ -104,7 +104,7 @@ async def start_system(
     if settings.broker_kind is BrokerKind.EMBEDDED and Part.INGEST in parts:
         settings = await _with_broker(supervisor, settings, move=demo)
     if Part.WEB in parts:
-        settings = _with_port(settings, "web_port", settings.web_host, move=demo)
+        settings = with_usable_port(settings, "web_port", settings.web_host, move=demo)
     arguments = ("--demo",) if demo else ()
     for part in (one for one in Part if one in parts):
         await supervisor.start(
@@ -131,12 +131,19 @@ async def _with_database(supervisor: Supervisor, settings: Settings) -> Settings
 
 async def _with_broker(supervisor: Supervisor, settings: Settings, *, move: bool) -> Settings:
     for field in ("broker_port", "broker_port_311"):
-        settings = _with_port(settings, field, "127.0.0.1", move=move)
+        settings = with_usable_port(settings, field, "127.0.0.1", move=move)
     await supervisor.start(Program("broker", "service.embedded.broker", environment_of(settings)))
     return settings
 
 
-def _with_port(settings: Settings, field: str, host: str, *, move: bool) -> Settings:
+def with_usable_port(settings: Settings, field: str, host: str, *, move: bool) -> Settings:
+    """Return settings whose port in `field` is free on `host`: the one set, or with `move` another.
+
+    Raises
+    ------
+    ConfigurationError
+        The port is taken, and must not be moved.
+    """
     port: int = getattr(settings, field)
     if _is_free(host, port):
         return settings

@@ -24,7 +24,7 @@ class _Ending:
 @click.option("--passages", type=click.IntRange(min=1), help="Send so many passages; without it, endless.")
 @click.option("--exit", "exits", is_flag=True, help="With --passages: end when all is settled, with a table.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the simulated vehicles.")
-@click.option("--rate", type=float, default=2.0, show_default=True, help="Passages a second, in all.")
+@click.option("--rate", type=float, default=3.0, show_default=True, help="Passages a second, in all.")
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),

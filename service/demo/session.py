@@ -1,6 +1,7 @@
 """One run of the demo: start everything, show how it goes, end with a table where that was asked for."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +22,15 @@ from service.supervisor import Supervisor
 from service.system import start_system
 from store.connection import Pool, connect, open_pool
 from store.registry import RegistryFile, load_registry, parse_registry
+from store.transactions import transaction
 
 LOOK_EVERY_S = 0.5
 PLAIN_LINE_EVERY_S = 5.0
 GIVE_UP_AFTER_S = 180.0
 """How long nothing may change before what is unsettled counts as stuck."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +128,7 @@ async def _settled(pool: Pool, stations: Stations) -> None:
     loop = asyncio.get_running_loop()
     before, changed_at = None, loop.time()
     while True:
-        async with pool.connection() as conn:
+        async with transaction(pool) as conn:
             now = await count(conn)
         if now.under_way == 0:
             return
@@ -150,10 +155,12 @@ async def _watch(console: Console, pool: Pool, stations: Stations) -> None:
 async def _look(pool: Pool, show: Callable[[Counts], None], every_s: float) -> None:
     while True:
         try:
-            async with pool.connection(timeout=every_s) as conn:
-                show(await count(conn))
-        except TimeoutError:
-            continue
+            async with transaction(pool) as conn:
+                counts = await count(conn)
+        except ServiceUnavailable:
+            log.warning("the database is away; the supervisor is starting it again")
+        else:
+            show(counts)
         await asyncio.sleep(every_s)
 
 
