@@ -28,7 +28,7 @@ _COMMANDS_INTRO = """# Commands
 
 What each command prints with `--help`. Every command reads its settings from the environment
 ([settings.md](settings.md)). Exit status 0 means done, 1 that something is wrong, 78 that the
-configuration cannot work. This page is made by `python -m service.reference commands`.
+configuration cannot work. `make run ARGS="..."` is `python -m service.demo ...`. This page is made by `python -m service.reference commands`.
 """
 
 
@@ -41,15 +41,14 @@ def settings_page() -> str:
     return _SETTINGS_INTRO + "\n".join(rows) + "\n"
 
 
-def commands_page(command: click.Command) -> str:
-    """Return docs/reference/commands.md for a command and all below it."""
-    return _COMMANDS_INTRO + "".join(_help_of(command, ("zhichao",)))
+def commands_page() -> str:
+    """Return docs/reference/commands.md: `zhichao` with all below it, and the demo."""
+    # Here, because the settings' page need not load every command.
+    from service.cli import main as zhichao  # noqa: PLC0415
+    from service.demo.__main__ import main as demo  # noqa: PLC0415
 
-
-def _commands_page() -> str:
-    from service.cli import main as command  # noqa: PLC0415 (settings need not load every command)
-
-    return commands_page(command)
+    pages = [*_help_of(zhichao, ("zhichao",)), *_help_of(demo, ("python -m service.demo",))]
+    return _COMMANDS_INTRO + "".join(pages)
 
 
 def _help_of(command: click.Command, words: tuple[str, ...]) -> list[str]:
@@ -78,7 +77,7 @@ def _escaped(text: str) -> str:
 
 def main() -> None:
     """Print the page named on the command line."""
-    pages = {"settings": settings_page, "commands": _commands_page}
+    pages = {"settings": settings_page, "commands": commands_page}
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""
     if wanted not in pages:
         sys.exit(f"usage: python -m service.reference {{{'|'.join(pages)}}}")
