@@ -28,7 +28,8 @@ _COMMANDS_INTRO = """# Commands
 
 What each command prints with `--help`. Every command reads its settings from the environment
 ([settings.md](settings.md)). Exit status 0 means done, 1 that something is wrong, 78 that the
-configuration cannot work. `make run ARGS="..."` is `python -m service.demo ...`. This page is made by `python -m service.reference commands`.
+configuration cannot work. `make run ARGS="..."` is `python -m service.demo ...`. This page is made by
+`python -m service.reference commands`.
 """
 
 

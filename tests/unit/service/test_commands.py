@@ -14,9 +14,7 @@ from tests.components import ROOT
 
 def test_the_reference_page_is_what_the_commands_print() -> None:
     page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-    assert page == commands_page(main), (
-        "run: python -m service.reference commands > docs/reference/commands.md"
-    )
+    assert page == commands_page(), "run: python -m service.reference commands > docs/reference/commands.md"
 
 
 def test_every_command_says_what_it_does() -> None:
