@@ -1,4 +1,4 @@
-"""kill -9 of ingester, worker and PostgreSQL during a run: nothing is lost, nothing sealed twice."""
+"""kill -9 of ingester, worker, PostgreSQL and broker in a run: nothing is lost, nothing sealed twice."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,6 +30,7 @@ async def _kill_on_the_way(system: RunningSystem) -> None:
         (0.35, partial(system.kill, "work")),
         (0.55, system.kill_postgres),
         (0.75, partial(system.kill, "work")),
+        (0.85, partial(system.kill, "broker")),
     ]
     for share, kill in plan:
         await system.until("SELECT count(*) >= %s FROM passage", round(PASSAGES * share))
@@ -47,6 +48,7 @@ async def test_killed_parts_lose_no_passage_and_seal_none_twice(server_folder: P
 
         assert system.supervisor.children["ingest"].restarts >= 1
         assert system.supervisor.children["work"].restarts >= 2
+        assert system.supervisor.children["broker"].restarts >= 1
         await _check_passages(system)
         await _check_evidence(system)
 
