@@ -133,7 +133,11 @@ def test_the_allowance_for_a_sample_is_the_promise_for_all() -> None:
 
 
 def test_fhwa_records_become_statistics_and_the_wrong_total_is_refused_with_its_reason() -> None:
-    """They are years old, and their stations are not registered: no way leads from them to a case."""
+    """They are years old and of unregistered stations: no way leads from them to a case.
+
+    No table of ours was in force when they were recorded (2012), so they are compared with those of
+    the day this was written; only the grouping of their axles is theirs.
+    """
     lines = shared("fhwa/w_record_samples.txt").read_text(encoding="ascii").splitlines()
     read = list(read_w_records(lines))
     records = [weigh_record(one) for one in read if isinstance(one, WRecord)]
