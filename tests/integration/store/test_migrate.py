@@ -60,6 +60,7 @@ async def test_pending_names_what_is_missing(empty_database_url: str, connection
         assert await pending_migrations(empty) == [migration.name for migration in shipped_migrations()]
 
 
+@pytest.mark.usefixtures("native_partitions")
 async def test_partitions_are_there_for_the_months_around_now(connection: Connection) -> None:
     made = await ensure_partitions(connection, date(2031, 12, 5), months_behind=1, months_ahead=1)
     assert made == ["passage_2031_11", "passage_2031_12", "passage_2032_01"]

@@ -49,6 +49,7 @@ async def test_one_passage_with_what_became_of_it(connection: Connection) -> Non
     assert await export_one(connection, "0" * 32) is None
 
 
+@pytest.mark.usefixtures("native_partitions")
 async def test_passages_outside_every_partition_are_kept_and_moved_into_theirs(
     connection: Connection,
 ) -> None:
@@ -65,6 +66,15 @@ async def test_passages_outside_every_partition_are_kept_and_moved_into_theirs(
         (rows[1].key.event_id, "passage_default"),
         (rows[2].key.event_id, "passage_2026_11"),
     ]
+
+
+@pytest.mark.usefixtures("hypertable")
+async def test_a_hypertable_keeps_passages_of_any_time(connection: Connection) -> None:
+    rows = [passage(number, at=datetime(2019 + number, 5, 31, tzinfo=UTC)) for number in range(4)]
+    await store_batch(connection, batch(*rows))
+    assert await ensure_partitions(connection, date(2019, 5, 15)) == []
+    cursor = await connection.execute("SELECT count(DISTINCT tableoid), count(*) FROM passage")
+    assert await cursor.fetchone() == (4, 4)
 
 
 async def test_quarantine_pages_and_payloads(connection: Connection, tmp_path: Path) -> None:
@@ -135,7 +145,8 @@ async def test_totals_account_for_everything(connection: Connection) -> None:
 
 async def test_the_facts_of_a_database(connection: Connection) -> None:
     facts = await database_facts(connection)
-    assert (facts.version, facts.encoding, facts.ctype) == (18, "UTF8", "C.UTF-8")
+    assert facts.version in range(15, 19)
+    assert (facts.encoding, facts.ctype) == ("UTF8", "C.UTF-8")
     assert [objection for objection in objections(facts) if "fsync" not in objection] == []
 
 
