@@ -4,6 +4,7 @@ Embedded parts are started only where no address is configured for them; the res
 cannot tell the difference. The data folder belongs to one supervisor at a time.
 """
 
+import asyncio
 import fcntl
 import os
 import socket
@@ -105,19 +106,17 @@ async def start_system(
         settings = await _with_broker(supervisor, settings, move=demo)
     if Part.WEB in parts:
         settings = with_usable_port(settings, "web_port", settings.web_host, move=demo)
-    arguments = ("--demo",) if demo else ()
-    for part in (one for one in Part if one in parts):
-        await supervisor.start(
-            Program(
-                part.value,
-                MODULES[part],
-                environment_of(settings),
-                arguments=arguments if part is Part.WEB else (),
-            )
-        )
+    async with asyncio.TaskGroup() as starting:
+        for part in (one for one in Part if one in parts):
+            starting.create_task(supervisor.start(_program(part, settings, demo=demo)))
     if embeds_or_is_whole(asked, parts):
         publish_addresses(settings)
     return Running(settings)
+
+
+def _program(part: Part, settings: Settings, *, demo: bool) -> Program:
+    arguments = ("--demo",) if demo and part is Part.WEB else ()
+    return Program(part.value, MODULES[part], environment_of(settings), arguments=arguments)
 
 
 async def _with_database(supervisor: Supervisor, settings: Settings) -> Settings:

@@ -128,11 +128,10 @@ async def _settled(pool: Pool, stations: Stations) -> None:
     loop = asyncio.get_running_loop()
     before, changed_at = None, loop.time()
     while True:
-        async with transaction(pool) as conn:
-            now = await count(conn)
-        if now.under_way == 0:
+        now = await _counted(pool)
+        if now is not None and now.under_way == 0:
             return
-        if now != before:
+        if now is None or now != before:
             before, changed_at = now, loop.time()
         elif loop.time() - changed_at > GIVE_UP_AFTER_S:
             raise ServiceUnavailable(
@@ -154,14 +153,19 @@ async def _watch(console: Console, pool: Pool, stations: Stations) -> None:
 
 async def _look(pool: Pool, show: Callable[[Counts], None], every_s: float) -> None:
     while True:
-        try:
-            async with transaction(pool) as conn:
-                counts = await count(conn)
-        except ServiceUnavailable:
-            log.warning("the database is away; the supervisor is starting it again")
-        else:
+        counts = await _counted(pool)
+        if counts is not None:
             show(counts)
         await asyncio.sleep(every_s)
+
+
+async def _counted(pool: Pool) -> Counts | None:
+    try:
+        async with transaction(pool) as conn:
+            return await count(conn)
+    except ServiceUnavailable:
+        log.warning("the database is away; the supervisor is starting it again")
+        return None
 
 
 def _own(settings: Settings, data: Path) -> Settings:
