@@ -26,6 +26,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of processes that still work in the folder."""
+    lines = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                environment = (entry / "environ").read_bytes().decode(errors="replace")
+            except OSError:  # ended meanwhile, or another user's
+                continue
+            if str(folder) in command or str(folder) in environment:
+                lines.append(command)
+    return lines
+
+
 class RunningSystem:
     """Database, broker, ingest, work and web under a supervisor, and what a test asks and does of them."""
 
@@ -84,11 +99,15 @@ class RunningSystem:
         entries = map(json.loads, self.truth.read_text(encoding="utf-8").splitlines())
         return {entry["event_id"]: entry for entry in entries if entry["kind"] == "passage"}
 
-    def kill(self, name: str) -> None:
-        """Kill a child as a power cut would."""
-        self.supervisor.children[name].process.send_signal(signal.SIGKILL)
+    async def kill(self, name: str) -> None:
+        """Kill a child as a power cut would, once it is back from its last kill."""
+        while True:
+            process = self.supervisor.children[name].process
+            if process.returncode is None:
+                return process.kill()
+            await asyncio.sleep(0.1)
 
-    def kill_postgres(self) -> None:
+    async def kill_postgres(self) -> None:
         """Kill the database server itself, beneath the process that keeps it."""
         pid = int((self.settings.data / "database/data/postmaster.pid").read_text().split("\n", 1)[0])
         os.kill(pid, signal.SIGKILL)

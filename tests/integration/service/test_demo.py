@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.components import ROOT
+from tests.integration.service.running import processes_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
@@ -55,19 +56,4 @@ async def test_ctrl_c_ends_every_process(server_folder: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     rest, _ = await process.communicate()
     assert process.returncode == 0, rest.decode()
-    assert await asyncio.to_thread(_left_behind, server_folder) == []
-
-
-def _left_behind(folder: Path) -> list[str]:
-    """Return the command lines of processes that still work in the folder."""
-    lines = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                environment = (entry / "environ").read_bytes().decode(errors="replace")
-            except OSError:  # ended meanwhile, or another user's
-                continue
-            if str(folder) in command or str(folder) in environment:
-                lines.append(command)
-    return lines
+    assert await asyncio.to_thread(processes_of, server_folder) == []

@@ -1,7 +1,7 @@
 """kill -9 of ingester, worker, PostgreSQL and broker in a run: nothing is lost, nothing sealed twice."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ AT_WORK = (
 
 async def _kill_on_the_way(system: RunningSystem) -> None:
     """Kill each part at its share of the run, the worker when it has a job in hand."""
-    plan: list[tuple[float, Callable[[], None]]] = [
+    plan: list[tuple[float, Callable[[], Awaitable[None]]]] = [
         (0.15, partial(system.kill, "ingest")),
         (0.35, partial(system.kill, "work")),
         (0.55, system.kill_postgres),
@@ -35,7 +35,7 @@ async def _kill_on_the_way(system: RunningSystem) -> None:
     for share, kill in plan:
         await system.until("SELECT count(*) >= %s FROM passage", round(PASSAGES * share))
         await system.until(AT_WORK, PASSAGES)
-        kill()
+        await kill()
 
 
 async def test_killed_parts_lose_no_passage_and_seal_none_twice(server_folder: Path) -> None:
