@@ -62,12 +62,14 @@ class MessageHeader(_Event):
 class Tyres(StrEnum):
     """Tyres on each side of an axle.
 
-    `SINGLE` says that the tyre is known to be an ordinary one; a station that sees a single tyre but
-    not its width reports `UNKNOWN`, because a wide tyre spares the reduction (Order 62 Art. 3).
+    A strip sees that there is one tyre, not how wide it is. `SINGLE` therefore lowers no limit: only a
+    station that knows the section's width may say `SINGLE_UNDER_425_MM`, which takes 3000 kg off for
+    each such axle of a group or trailer (Order 62 Art. 3 para. 2 item 2; wide tyres are spared).
     """
 
     UNKNOWN = "unknown"
-    SINGLE = "single"
+    SINGLE = "single"  # one tyre each side, its width not known
+    SINGLE_UNDER_425_MM = "single-under-425-mm"  # one tyre each side, known to be no wide one
     WIDE = "wide"  # one tyre each side, of 425 mm nominal section width or more
     DUAL = "dual"
 

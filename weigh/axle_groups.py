@@ -10,6 +10,7 @@ that ASTM E1318 allows). Which reading decides is `weigh.limits`' matter.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -25,7 +26,8 @@ TWIN_STEERING_MM = 2_100
 SHIFTS_MM = (0, -SPACING_ERROR_MM, SPACING_ERROR_MM)
 """The three readings of the spacings, as measured first."""
 
-UNKNOWN, SINGLE, WIDE, DUAL = range(len(TYRES))
+UNKNOWN, SINGLE, SINGLE_UNDER_425_MM, WIDE, DUAL = range(len(TYRES))
+_ONE_TYRE = (SINGLE, SINGLE_UNDER_425_MM, WIDE)
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ def fronts(columns: PassageColumns) -> Fronts:
     """Return what the first two axles may be; unknown tyres leave both readings open."""
     first, second = columns.tyres[:, 0], columns.tyres[:, 1]
     spacing = columns.spacing_mm[:, 0]
-    both_single = ((first == SINGLE) | (first == WIDE)) & ((second == SINGLE) | (second == WIDE))
+    both_single = np.isin(first, _ONE_TYRE) & np.isin(second, _ONE_TYRE)
     within_reach = spacing <= TWIN_STEERING_MM + SPACING_ERROR_MM
     close = np.where(both_single, within_reach, spacing <= JOIN_MM)
-    pair_open = (first != DUAL) & (second != DUAL)
+    # A driven axle does not steer; but so near the first, it is rather the report of the drive that errs.
+    pair_open = (first != DUAL) & (second != DUAL) & (within_reach | ~columns.driven[:, 1])
     return Fronts(
         pair_open=pair_open,
         free_open=~(both_single & close),
@@ -120,13 +123,15 @@ def group_axles(columns: PassageColumns, *, paired: bool, shift_mm: int) -> Grou
     return Grouping(size, member, pair, crowded)
 
 
+@cache
 def group_code(tyres: tuple[Tyres, ...], *, steering: bool) -> str:
     """Return the axle-group code of the 7-code scheme (domain.md E1).
 
     Unknown tyres count as dual, as Order 62 Art. 3 para. 2 item 2 presumes, but those of a steering
-    axle as single.
+    axle, the first of the group if `steering`, as single.
     """
-    single = [one in {Tyres.SINGLE, Tyres.WIDE} or (one is Tyres.UNKNOWN and steering) for one in tyres]
+    first = Tyres.SINGLE if steering and tyres[0] is Tyres.UNKNOWN else tyres[0]
+    single = [one not in {Tyres.DUAL, Tyres.UNKNOWN} for one in (first, *tyres[1:])]
     if len(tyres) == 1:
         return "1" if single[0] else "2"
     if len(tyres) == 2:

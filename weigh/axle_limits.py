@@ -11,7 +11,7 @@ import numpy as np
 
 from domain.law import AxleRow
 from weigh.axle_groups import Grouping
-from weigh.columns import TYRES, Bools, Ints, PassageColumns
+from weigh.columns import KNOWN_TYRES, Bools, Ints, PassageColumns
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def group_limits(
     """
     widest = _widest_gap(columns.spacing_mm, grouping.size)
     driven = _any_member(may_drive, grouping.size)
-    may_have = {tyres: _all_members(columns.may_be(tyres), grouping.size) for tyres in TYRES}
+    may_have = {tyres: _all_members(columns.may_be(tyres), grouping.size) for tyres in KNOWN_TYRES}
     air = columns.may_have_air[:, None]
     limit = np.zeros_like(grouping.size)
     which = np.full_like(grouping.size, -1)

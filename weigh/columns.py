@@ -20,11 +20,19 @@ Bools = NDArray[np.bool_]
 APART_MM = 1_000_000
 """Stands for the distance behind the last axle: farther than any group reaches."""
 
-TYRES = (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.WIDE, Tyres.DUAL)
+TYRES = (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.SINGLE_UNDER_425_MM, Tyres.WIDE, Tyres.DUAL)
 KINDS = (VehicleKind.UNKNOWN, VehicleKind.TRUCK, VehicleKind.TRAIN)
 FLAGS = tuple(DrivingFlag)
 MISSING = ("no-certificate", "no-announcement", "no-legal-basis")
 
+_MAY_BE = {
+    Tyres.SINGLE_UNDER_425_MM: (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.SINGLE_UNDER_425_MM),
+    Tyres.WIDE: (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.WIDE),
+    Tyres.DUAL: (Tyres.UNKNOWN, Tyres.DUAL),
+}
+"""Tyres an axle really has, and as what a station may have reported them."""
+
+KNOWN_TYRES = tuple(_MAY_BE)
 _TYRE_CODE = {tyres: code for code, tyres in enumerate(TYRES)}
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 
@@ -80,9 +88,8 @@ class PassageColumns:
         return np.greater_equal(self.tyres, 0)
 
     def may_be(self, tyres: Tyres) -> Bools:
-        """Axles that have these tyres or may have them, (B, N)."""
-        unknown = np.equal(self.tyres, TYRES.index(Tyres.UNKNOWN))
-        return np.equal(self.tyres, TYRES.index(tyres)) | unknown
+        """Axles that have these tyres (of `KNOWN_TYRES`) or may have them, (B, N)."""
+        return np.isin(self.tyres, [_TYRE_CODE[reported] for reported in _MAY_BE[tyres]])
 
     def is_kind(self, kind: VehicleKind) -> Bools:
         """Passages reported as of this kind, (B,)."""

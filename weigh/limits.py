@@ -20,6 +20,7 @@ from domain.law import LimitTables, RuleRole
 from weigh.axle_groups import (
     SHIFTS_MM,
     SINGLE,
+    SINGLE_UNDER_425_MM,
     SPACING_ERROR_MM,
     Fronts,
     Grouping,
@@ -46,7 +47,8 @@ class Limits:
     limit_kg : (B,), the legal limit before any lower one of the site
     train : (B,), read as a train
     gross_row : (B,), index into the tables' gross rows
-    reduced : (B, N), axles whose single tyres lower the limit
+    reduced : (B, N), axles whose tyres, known to be single and not wide, lower the limit
+    width_open : (B, N), axles that would lower it too if their single tyres were not wide
     air_truck, air_articulated : (B,), the limit was raised for air suspension
     axle_sum_kg : (B,), sum of axle limits; 0 where a group is beyond the table
     axle_sum_counts : (B,), every row of the sum may lower a gross limit
@@ -59,6 +61,7 @@ class Limits:
     train: Bools
     gross_row: Ints
     reduced: Bools
+    width_open: Bools
     air_truck: Bools
     air_articulated: Bools
     axle_sum_kg: Ints
@@ -184,11 +187,6 @@ def kinds_open(columns: PassageColumns, tables: LimitTables) -> tuple[Bools, Boo
     return truck, train
 
 
-def room_for_trailer(columns: PassageColumns, tables: LimitTables) -> Bools:
-    """Return where axles stand behind the section that must be the drive axles', (B,)."""
-    return _Batch.of(columns, tables).last_section >= 2
-
-
 def _kind_open(batch: _Batch, front: _Front, *, train: bool) -> Bools:
     """Whether the kind may be read so: as reported, as the axles allow, as far as the table goes."""
     columns, count = batch.columns, batch.columns.axle_count
@@ -206,7 +204,8 @@ def _read(batch: _Batch, front: _Front, grouping: Grouping, *, train: bool) -> L
     trailer = columns.axle & (batch.section > front.drive_section[:, None]) & train
     may_drive = _may_drive(columns, grouping, trailer)
     gross_row = _gross_row(batch, front, trailer, train=train)
-    reduced = _reduced(columns, grouping, trailer, may_drive)
+    liable = _liable(grouping, trailer, may_drive)
+    reduced = liable & (columns.tyres == SINGLE_UNDER_425_MM)
     air_truck = _air_truck(columns) & (not train)
     air_articulated = _air_articulated(columns, front, trailer)
     raised = (
@@ -230,6 +229,7 @@ def _read(batch: _Batch, front: _Front, grouping: Grouping, *, train: bool) -> L
         train=np.full(len(counts), train),
         gross_row=gross_row,
         reduced=reduced,
+        width_open=liable & (columns.tyres == SINGLE),
         air_truck=air_truck,
         air_articulated=air_articulated,
         axle_sum_kg=axle_sum,
@@ -254,11 +254,11 @@ def _axle_sum_counts(tables: LimitTables, grouping: Grouping, groups: GroupLimit
 
 
 def _may_drive(columns: PassageColumns, grouping: Grouping, trailer: Bools) -> Bools:
-    """Axles reported as driven, or, where none was, all that a tractor or truck could drive on."""
-    behind_front = columns.axle & ~grouping.pair
-    behind_front[:, 0] = False
-    may_drive = np.where(columns.drive_known[:, None], columns.driven, behind_front)
-    return np.asarray(may_drive & ~trailer)
+    """Axles reported as driven, or, where none was, all that could be; never one read as steering."""
+    could_be = columns.axle.copy()
+    could_be[:, 0] = False
+    may_drive = np.where(columns.drive_known[:, None], columns.driven, could_be)
+    return np.asarray(may_drive & ~trailer & ~grouping.pair)
 
 
 def _gross_row(batch: _Batch, front: _Front, trailer: Bools, *, train: bool) -> Ints:
@@ -273,15 +273,14 @@ def _gross_row(batch: _Batch, front: _Front, trailer: Bools, *, train: bool) -> 
     )
 
 
-def _reduced(columns: PassageColumns, grouping: Grouping, trailer: Bools, may_drive: Bools) -> Bools:
-    """Axles that cost 3000 kg: single tyres, in a group or on a trailer, neither driven nor steering.
+def _liable(grouping: Grouping, trailer: Bools, may_drive: Bools) -> Bools:
+    """Axles that cost 3000 kg on single tyres: in a group or on a trailer, neither driven nor steering.
 
     Twin steering axles need no word of their own: they are in no group and on no trailer.
     """
-    single = np.equal(columns.tyres, SINGLE)
-    reduced = single & ((grouping.member >= 2) | trailer) & ~may_drive
-    reduced[:, 0] = False
-    return reduced
+    liable = ((grouping.member >= 2) | trailer) & ~may_drive
+    liable[:, 0] = False
+    return np.asarray(liable, dtype=np.bool_)
 
 
 def _air_truck(columns: PassageColumns) -> Bools:

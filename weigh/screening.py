@@ -20,7 +20,7 @@ from weigh.adjudication import Adjudged, adjudge
 from weigh.axle_groups import SHIFTS_MM, UNKNOWN, Grouping, group_axles
 from weigh.axle_limits import group_limits
 from weigh.columns import Bools, Ints, PassageColumns
-from weigh.limits import Limits, kinds_open, read_limits, room_for_trailer
+from weigh.limits import Limits, kinds_open, read_limits
 from weigh.rule import DecisionRule
 from weigh.usability import UNUSABLE, reasons
 
@@ -33,6 +33,7 @@ DOUBTS = (
     "kind-unknown",
     "kind-against-axles",
     "tyres-unknown",
+    "tyre-width-unknown",
     "drive-unknown",
     "suspension-unknown",
     "grouping-open",
@@ -146,13 +147,14 @@ def _groups(columns: PassageColumns, limits: Limits, mpe_ppm: Ints, rule: Decisi
 def _doubts(columns: PassageColumns, limits: Limits, tables: LimitTables) -> Bools:
     truck, train = kinds_open(columns, tables)
     against = (columns.is_kind(VehicleKind.TRUCK) & limits.train) | (
-        columns.is_kind(VehicleKind.TRAIN) & (~limits.train | ~room_for_trailer(columns, tables))
+        columns.is_kind(VehicleKind.TRAIN) & ~limits.trailer.any(axis=1)
     )
     return np.stack(
         [
             columns.is_kind(VehicleKind.UNKNOWN) & truck & train,
             against,
             (columns.tyres == UNKNOWN).any(axis=1),
+            limits.width_open.any(axis=1),
             ~columns.drive_known,
             columns.air < 0,
             _grouping_open(columns, limits),

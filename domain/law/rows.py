@@ -82,7 +82,7 @@ class AxleRow(LawRow):
     """A limit for one axle or one group of two or three (GB 1589 Table 2)."""
 
     axles: Annotated[int, Field(ge=1, le=3)]
-    tyres: Tyres | None = None
+    tyres: Literal[Tyres.SINGLE_UNDER_425_MM, Tyres.WIDE, Tyres.DUAL] | None = None
     """Tyres every axle of the group must have; None where the row does not ask."""
     drive: bool = False
     """The row is for driven axles only."""

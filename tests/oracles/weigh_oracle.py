@@ -15,7 +15,12 @@ from domain.law import AxleRow, LimitTables
 from domain.registry import StationContext
 
 ERROR_MM = 150
-ONE_TYRE = {"single", "wide"}
+ONE_TYRE = {"single", "single-under-425-mm", "wide"}
+REPORTED_AS = {
+    "single-under-425-mm": {"unknown", "single", "single-under-425-mm"},
+    "wide": {"unknown", "single", "wide"},
+    "dual": {"unknown", "dual"},
+}
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Reading:
     limit: int
     rows: list[AxleRow]
     axle_sum_counts: bool
+    width_open: bool
 
 
 def screen(
@@ -158,6 +164,8 @@ def too_close_to_drive(vehicle: Vehicle) -> bool:
 
 def front_possible(vehicle: Vehicle, *, paired: bool) -> bool:
     if paired:
+        if 2 in vehicle.driven and vehicle.gap[1] > 2_100 + ERROR_MM:
+            return False
         return "dual" not in (vehicle.tyres[1], vehicle.tyres[2])
     surely_paired = {vehicle.tyres[1], vehicle.tyres[2]} <= ONE_TYRE and too_close_to_drive(vehicle)
     return not surely_paired
@@ -229,7 +237,7 @@ def read(vehicle: Vehicle, tables: LimitTables, kind: str, *, paired: bool, erro
     trailer = {axle for run in runs[front + 1 :] for axle in run} if kind == "train" else set()
     steering = {1, 2} if paired else {1}
     own = set(vehicle.tyres) - trailer
-    may_drive = (vehicle.driven if vehicle.driven else set(vehicle.tyres) - steering) & own
+    may_drive = ((vehicle.driven or set(vehicle.tyres)) - steering) & own
     drive_run = runs[front] if len(runs) > front else []
     single_drive = len(drive_run) == 1 or len(vehicle.driven & own) == 1
 
@@ -238,12 +246,16 @@ def read(vehicle: Vehicle, tables: LimitTables, kind: str, *, paired: bool, erro
     limit = base.limit_kg
     rules = {row.role.value: row for row in tables.rules}
 
-    reduced = []
+    reduced, width_open = [], False
     for group in groups:
         for axle in group:
             liable = len(group) > 1 or axle in trailer
-            if vehicle.tyres[axle] == "single" and liable and axle not in may_drive | steering:
+            if not liable or axle in may_drive | steering:
+                continue
+            if vehicle.tyres[axle] == "single-under-425-mm":
                 reduced.append(axle)
+            if vehicle.tyres[axle] == "single":
+                width_open = True
     if reduced:
         row = rules["single-tyre"]
         limit += len(reduced) * row.amount_kg
@@ -262,7 +274,7 @@ def read(vehicle: Vehicle, tables: LimitTables, kind: str, *, paired: bool, erro
         note = " + ".join(f"{one.id} {one.limit_kg}" for one in rows)
         steps.append(step(row.id, row.clause, total - limit, total, note))
         limit = total
-    return Reading(kind, paired, groups, crowded, trailer, may_drive, steps, limit, rows, counts)
+    return Reading(kind, paired, groups, crowded, trailer, may_drive, steps, limit, rows, counts, width_open)
 
 
 def air_rules(vehicle: Vehicle, kind: str, trailer: set[int], front: int) -> list[str]:
@@ -303,7 +315,7 @@ def axle_row(
                 continue
             if row.spacing_max_mm is not None and widest > row.spacing_max_mm + error:
                 continue
-        if row.tyres and any(vehicle.tyres[axle] not in (row.tyres.value, "unknown") for axle in group):
+        if row.tyres and any(vehicle.tyres[axle] not in REPORTED_AS[row.tyres.value] for axle in group):
             continue
         if row.drive and not may_drive & set(group):
             continue
@@ -358,7 +370,8 @@ def group_result(
 def code(vehicle: Vehicle, group: list[int], *, steering: bool) -> str:
     ones = 0
     for axle in group:
-        if vehicle.tyres[axle] in ONE_TYRE or (vehicle.tyres[axle] == "unknown" and steering):
+        presumed_single = vehicle.tyres[axle] == "unknown" and steering and axle == group[0]
+        if vehicle.tyres[axle] in ONE_TYRE or presumed_single:
             ones += 1
     by_length = {1: {0: "2", 1: "1"}, 2: {0: "5", 1: "4", 2: "3"}, 3: {0: "7", 1: "8", 2: "8", 3: "6"}}
     return by_length[len(group)][ones]
@@ -415,11 +428,13 @@ def doubts(
     codes = []
     if vehicle.kind == "unknown" and len({reading.kind for reading in readings}) == 2:
         codes.append("kind-unknown")
-    impossible_train = vehicle.kind == "train" and len(sections(vehicle)) < 3
+    impossible_train = vehicle.kind == "train" and not chosen.trailer
     if vehicle.kind not in ("unknown", chosen.kind) or impossible_train:
         codes.append("kind-against-axles")
     if "unknown" in vehicle.tyres.values():
         codes.append("tyres-unknown")
+    if chosen.width_open:
+        codes.append("tyre-width-unknown")
     if not vehicle.driven:
         codes.append("drive-unknown")
     if vehicle.air is None:

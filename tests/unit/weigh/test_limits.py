@@ -91,25 +91,63 @@ def test_one_driven_axle_of_a_tandem_is_a_single_drive_axle() -> None:
 
 
 def test_each_single_tyred_trailer_axle_costs_3000() -> None:
-    screening = screened(vehicle("sddsss", (3_300, 1_350, 6_500, 1_310, 1_310)))
+    screening = screened(vehicle("sddnnn", (3_300, 1_350, 6_500, 1_310, 1_310)))
     assert screening.vehicle_code == "156"
     assert screening.adjudication.limit_kg == 40_000
     [_, reduction] = screening.limit_steps
     assert (reduction.row, reduction.amount_kg) == ("order62-3-single-tyre", -9_000)
     assert reduction.note == "single tyres on axle 4, 5, 6"
+    assert "tyre-width-unknown" not in screening.doubts
+
+
+def test_single_tyres_whose_width_nobody_measured_cost_nothing_and_leave_a_doubt() -> None:
+    """A strip sees one tyre and not its width: as dangerous a guess as there is."""
+    for tyres in ("sddsss", "sddnns", "sddwws"):
+        screening = screened(vehicle(tyres, (3_300, 1_350, 6_500, 1_310, 1_310)))
+        assert screening.vehicle_code == "156"
+        assert screening.adjudication.limit_kg == 49_000 - 3_000 * tyres.count("n")
+        assert "tyre-width-unknown" in screening.doubts
+
+
+def test_the_width_of_steering_and_driven_tyres_is_no_doubt() -> None:
+    for tyres, spacings_mm in (("ssdd", (1_900, 4_300, 1_350)), ("sss", (4_200, 1_350)), ("ss", (3_600,))):
+        assert "tyre-width-unknown" not in screened(vehicle(tyres, spacings_mm)).doubts
 
 
 def test_wide_and_unknown_tyres_cost_nothing() -> None:
     for tyres in ("sddwww", "sdduuu"):
-        assert limit(vehicle(tyres, (3_300, 1_350, 6_500, 1_310, 1_310))) == 49_000
+        screening = screened(vehicle(tyres, (3_300, 1_350, 6_500, 1_310, 1_310)))
+        assert screening.adjudication.limit_kg == 49_000
+        assert "tyre-width-unknown" not in screening.doubts
+
+
+def test_an_axle_with_wide_or_unmeasured_tyres_may_carry_what_wide_tyres_may() -> None:
+    for letter, limit_kg in (("n", 7_000), ("s", 10_000), ("w", 10_000)):
+        [front, _] = screened(vehicle(letter + "d", (4_800,))).groups
+        assert front.limit_kg == limit_kg
 
 
 def test_a_driven_single_tyred_axle_costs_nothing_and_its_neighbour_does() -> None:
-    truck = ("sss", (4_200, 1_350))
+    truck = ("nnn", (4_200, 1_350))
     assert limit(vehicle(*truck, kind=TRUCK, drive_axles=(2, 3))) == 25_000
-    assert limit(vehicle(*truck, kind=TRUCK, drive_axles=(2,))) == 25_000  # axles 1 and 2 may both steer
-    assert limit(vehicle("sds", (4_200, 1_350), kind=TRUCK, drive_axles=(2,))) == 22_000
-    assert limit(vehicle("sds", (4_200, 1_350), kind=TRUCK)) == 25_000
+    assert limit(vehicle(*truck, kind=TRUCK, drive_axles=(3,))) == 25_000  # axles 1 and 2 may both steer
+    assert limit(vehicle(*truck, kind=TRUCK, drive_axles=(2,))) == 22_000
+    assert limit(vehicle("ndn", (4_200, 1_350), kind=TRUCK, drive_axles=(2,))) == 22_000
+    assert limit(vehicle("ndn", (4_200, 1_350), kind=TRUCK)) == 25_000
+
+
+@pytest.mark.parametrize("front", ["nn", "ss", "uu"])
+def test_an_axle_reported_as_driven_does_not_steer_far_from_the_first(front: str) -> None:
+    """Read as steering, axle 2 would leave axle 3 alone, and 3000 kg would not be taken off."""
+
+    def found(spacing_mm: int, drive: tuple[int, ...]) -> tuple[int, bool]:
+        record = vehicle(front + "n", (spacing_mm, 1_350), kind=TRUCK, drive_axles=drive)
+        screening = screened(record)
+        return screening.adjudication.limit_kg, screening.groups[0].steering_pair
+
+    assert found(2_251, (2,)) == (22_000, False)
+    assert found(2_250, (2,)) == (25_000, True)
+    assert found(4_200, (3,))[0] == 25_000
 
 
 @pytest.mark.parametrize(("air", "limit_kg"), [(True, 26_000), (None, 26_000), (False, 25_000)])
@@ -142,7 +180,7 @@ def test_37_t_of_the_articulated_begins_at_1800_mm_less_the_spacings_error(
 
 
 def test_unconfirmed_axle_rows_only_leave_a_doubt() -> None:
-    tandem = vehicle("sdddd", (3_600, 6_500, 1_310, 1_310), drive_axles=(2,))
+    tandem = vehicle("ndddd", (3_600, 6_500, 1_310, 1_310), drive_axles=(2,))
     screening = screened(tandem)
     assert screening.adjudication.limit_kg == 43_000
     assert "axle-sum-unconfirmed:42500" in screening.doubts
@@ -185,7 +223,7 @@ def test_a_tridem_ends_at_one_and_a_half_metres() -> None:
 
 def test_spacing_near_a_threshold_is_read_to_the_partys_favour() -> None:
     def reduced(spacing_mm: int) -> int:
-        return limit(vehicle("sds", (4_200, spacing_mm), kind=TRUCK, drive_axles=(2,)))
+        return limit(vehicle("sdn", (4_200, spacing_mm), kind=TRUCK, drive_axles=(2,)))
 
     assert reduced(1_850) == 22_000  # surely a tandem, whose single-tyred axle costs 3000 kg
     assert reduced(1_851) == 25_000  # may be two axles apart

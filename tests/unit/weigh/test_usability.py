@@ -109,7 +109,7 @@ def test_an_axle_flag_alone_never_overloads() -> None:
 
 def test_a_batch_keeps_its_order_over_different_tables() -> None:
     confirmed = limit_tables(DAY, confirmed_rows=frozenset(row.id for row in TABLES.axle))
-    records = [vehicle("sdddd", (3_600, 6_500, 1_310, 1_310)), vehicle("sd", (4_800,))] * 2
+    records = [vehicle("ndddd", (3_600, 6_500, 1_310, 1_310)), vehicle("sd", (4_800,))] * 2
     laws = [TABLES, confirmed, confirmed, TABLES]
     found = screen_records(records, [context()] * 4, tables=laws, rule=DecisionRule())
     assert [one.adjudication.limit_kg for one in found] == [43_000, 18_000, 42_500, 18_000]

@@ -11,7 +11,13 @@ from domain.law import LimitTables, limit_tables
 from domain.registry import Announcement, Certificate, LegalBasis, Site, StationContext
 
 DAY = date(2026, 11, 23)
-LETTERS = {"s": Tyres.SINGLE, "d": Tyres.DUAL, "w": Tyres.WIDE, "u": Tyres.UNKNOWN}
+LETTERS = {
+    "s": Tyres.SINGLE,
+    "n": Tyres.SINGLE_UNDER_425_MM,
+    "w": Tyres.WIDE,
+    "d": Tyres.DUAL,
+    "u": Tyres.UNKNOWN,
+}
 
 CERTIFICATE = Certificate(
     number="JL-2026-001",
@@ -154,11 +160,11 @@ def _random_axles(random: Random) -> tuple[str, tuple[int, ...]]:
     if random.random() < 0.3:
         count = random.choice((2, 3, 4, 4, 5, 6, 7, 8, 12, 16))
         return (
-            "".join(random.choice("ssdduw") for _ in range(count)),
+            "".join(random.choice("ssnndduw") for _ in range(count)),
             tuple(random.choice(_EDGES_MM) + random.randint(-2, 2) for _ in range(count - 1)),
         )
     tyres, spacings = random.choice(SHAPES)
-    letters = [random.choice("sduw") if random.random() < 0.2 else letter for letter in tyres]
+    letters = [random.choice("sndduw") if random.random() < 0.2 else letter for letter in tyres]
     if random.random() < 0.15:
         letters = ["u"] * len(letters)
     moved = []
