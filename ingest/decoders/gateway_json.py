@@ -60,6 +60,8 @@ _IMAGE_ROLES = {
 _CLIPS = range(21, 26)
 _BASE64, _URL = 2, 3
 _TYRES = {1: Tyres.SINGLE, 2: Tyres.DUAL}
+"""Code 1 says nothing of the tyre's width, so it lowers no limit."""
+
 _DIRECTIONS = {0: "up", 1: "down", None: "unknown"}
 _REVERSE_FLAGS: dict[int, tuple[DrivingFlag, ...]] = {
     0: (),

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InputRefused
-from domain.events import WeighMessage
+from domain.events import Tyres, WeighMessage
 from domain.refusals import ADVICE, RefusalCode
 from ingest import header as header_rules
 from ingest.arrivals import Refusal, Settled
@@ -291,6 +291,18 @@ def test_every_field_and_header_name_is_in_the_prose() -> None:
     names |= {f"axles[].{name}" for name in AxleBody.model_fields}
     names |= {field.alias or name for name, field in WeighFrame.model_fields.items()}
     assert {name for name in names if f"`{name}`" not in PROSE} == set()
+
+
+def test_every_kind_of_tyres_is_in_both_documents() -> None:
+    values = [tyres.value for tyres in Tyres]
+    axle = DOCUMENT["components"]["schemas"]["weighRecord"]["properties"]["axles"]["items"]
+    assert axle["properties"]["tyres"]["enum"] == values
+    table = PROSE.split("\nTyres:\n", 1)[1].split("\n\nA sensor", 1)[0]
+    assert re.findall(r"^\| `([a-z0-9-]+)` \| .+ \| .+ \|$", table, re.MULTILINE)[1:] == values
+    for value in values:
+        body = weigh_body(axles=[{"load_kg": 6500, "tyres": value}, *weigh_body()["axles"][1:]])
+        _agree("weighRecord", body, refusal := _refusal("zhichao/v1/S1/wim-1/weigh", body, header()))
+        assert refusal is None
 
 
 def test_the_limits_in_the_prose_are_the_limits() -> None:
