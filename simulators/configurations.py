@@ -29,7 +29,8 @@ class Configuration:
     code
         Axle-group codes front to back, 7-code scheme.
     tyres
-        One letter an axle: "s" single, "d" dual tyres on each side.
+        One letter an axle: "s" single, "d" dual tyres on each side. Single tyres are ordinary ones; a strip
+        does not see their width, and reports "single". None stands where its width would count.
     drive_axles
         1-based numbers of the driven axles.
     spacings_mm

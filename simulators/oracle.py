@@ -5,13 +5,13 @@ code; it shares nothing with `weigh` and reads none of the product's law tables.
 mm, ratios parts per million.
 
 Axle-load limits of GB 1589 are left out on purpose: the rows that would lower a gross limit are not
-confirmed (domain.md A3 marks them [M]) or hang on tyre width, which no strip sees, so under E3 none of
-them may lower a limit.
+confirmed (domain.md A3 marks them [M]), so under E3 none of them may lower a limit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 from domain.screening import Outcome
@@ -34,7 +34,7 @@ _MAX_AXLE_KG = 22_700
 """50 kip: beyond it the weighing is not believed (domain.md C7)."""
 _TWIN_STEERING_MM = 2_100
 """The widest twin steering pair domain.md E3 names."""
-_SINGLE = frozenset({"single", "wide"})
+_SINGLE = frozenset({"single", "single-under-425-mm", "wide"})
 
 
 @dataclass(frozen=True)
@@ -98,19 +98,24 @@ def adjudged_kg(measured_kg: int, mpe_ppm: int, u_ppm: int, k_milli: int) -> int
 
 
 def limit_and_code(record: dict[str, Any]) -> tuple[int, str]:
-    """Return the legal limit in kg and the vehicle code, every unknown read to the party's favour."""
+    """Return the legal limit in kg and the vehicle code, every unknown read to the party's favour.
+
+    Of readings with equal limits the first names the code: trains come before trucks.
+    """
     tyres = [axle.get("tyres") or "unknown" for axle in record["axles"]]
+    spacings_mm = record["spacings_mm"]
     vehicle = record.get("vehicle") or {}
-    best: tuple[int, str] | None = None
-    for steering, groups in _readings(tyres, record["spacings_mm"]):
-        code = "".join(_group_code(tyres, group, steering) for group in groups)
-        for kind, air in product(_kinds(vehicle, record["spacings_mm"], steering), _suspensions(vehicle)):
-            limit = _limit(kind, groups, tyres, record["spacings_mm"], vehicle.get("drive_axles"), air=air)
-            if limit is not None and (best is None or limit > best[0]):
-                best = (limit, code)
-    if best is None:
-        raise LookupError(f"no limit in Order 62 Art. 3 for {len(tyres)} axles as {vehicle.get('kind')}")
-    return best
+    # A report that the front axle is driven, or one that is not there, says nothing of the drive.
+    driven = frozenset(axle - 1 for axle in vehicle.get("drive_axles") or () if 2 <= axle <= len(tyres))
+    found: list[tuple[int, str]] = []
+    for kind in ("train", "truck"):
+        for steering, groups in _readings(tyres, spacings_mm, driven):
+            places = _places(tyres, spacings_mm, steering)
+            if kind in _kinds(vehicle.get("kind") or "unknown", places, len(tyres)):
+                code = "".join(_group_code(tyres, group, steering) for group in groups)
+                seen = _Seen(kind, groups, places, tyres, spacings_mm, driven)
+                found += [(_limit(seen, air=air), code) for air in _suspensions(vehicle)]
+    return max(found, key=itemgetter(0))
 
 
 def _outcome(record: dict[str, Any], facts: SiteFacts, over: int) -> str:
@@ -128,25 +133,63 @@ Group = tuple[int, ...]
 """0-based numbers of axles judged together."""
 
 
-def _readings(tyres: Sequence[str], spacings_mm: Sequence[int]) -> Iterator[tuple[int, list[Group]]]:
+@dataclass(frozen=True)
+class _Seen:
+    """A vehicle under one reading; axles are counted from 0."""
+
+    kind: str
+    groups: Sequence[Group]
+    places: Sequence[Sequence[int]]
+    tyres: Sequence[str]
+    spacings_mm: Sequence[int]
+    driven: frozenset[int]
+    """Axles reported as driven; empty where the drive is not known."""
+
+    @property
+    def trailer(self) -> frozenset[int]:
+        """Axles of the trailer: all behind the place of the drive axles."""
+        behind = self.places[2:] if self.kind == "train" else ()
+        return frozenset(axle for place in behind for axle in place)
+
+
+def _readings(
+    tyres: Sequence[str], spacings_mm: Sequence[int], driven: frozenset[int]
+) -> Iterator[tuple[int, list[Group]]]:
     """Yield the number of steering axles and the grouping, for all that is left open (domain.md E3).
 
     The natural reading comes first; each is read as measured and with every spacing off by its error.
+    Within the reach of a steering pair the axles outweigh a report that the second is driven: no tractor
+    is so short.
     """
-    both_single = all(tyre in _SINGLE for tyre in tyres[:2])
-    if spacings_mm[0] > _steering_reach_mm(1 if "dual" in tyres[:2] else 2):
-        # Single tyres on the second axle may be the drive's, or those of a steering axle far behind.
-        steering_counts = [1, 2] if both_single else [1]
+    if "dual" in tyres[:2]:
+        steering_counts = [1]
+    elif spacings_mm[0] <= _TWIN_STEERING_MM + _SPACING_ERROR_MM:
+        steering_counts = [2] if "unknown" not in tyres[:2] else [2, 1]
     else:
-        steering_counts = [2] if both_single else [1] if "dual" in tyres[:2] else [2, 1]
+        # Single tyres on the second axle may be the drive's, or those of a steering axle far behind.
+        steering_counts = [1] if 1 in driven else [1, 2]
     for steering, error in product(steering_counts, (0, -_SPACING_ERROR_MM, _SPACING_ERROR_MM)):
         shifted = [spacing + error for spacing in spacings_mm]
         yield steering, _grouped(shifted, split_steering=steering == 2)
 
 
-def _steering_reach_mm(steering: int) -> int:
-    """Return up to which distance the second axle is too near the first to be a tractor's drive axle."""
-    return _TWIN_STEERING_MM + _SPACING_ERROR_MM if steering == 2 else _TANDEM_MM
+def _places(tyres: Sequence[str], spacings_mm: Sequence[int], steering: int) -> list[list[int]]:
+    """Return the axles by the places where they stand: steering, drive, and all of a trailer's.
+
+    A gap surely wider than any group's parts two places. Two steering axles are one place, however far
+    apart; an ordinary second axle opens the drive's, unless it is too near the first for a tractor's.
+    """
+    reach = _TANDEM_MM
+    if all(tyre in _SINGLE for tyre in tyres[:2]):
+        reach = _TWIN_STEERING_MM + _SPACING_ERROR_MM
+    places = [[0]]
+    for axle, spacing in enumerate(spacings_mm, start=1):
+        parted = spacing > (reach if axle == 1 else _TANDEM_MM + _SPACING_ERROR_MM)
+        if parted and not (axle == 1 and steering == 2):
+            places.append([axle])
+        else:
+            places[-1].append(axle)
+    return places
 
 
 def _grouped(spacings_mm: Sequence[int], *, split_steering: bool) -> list[Group]:
@@ -173,17 +216,18 @@ def _group_code(tyres: Sequence[str], group: Group, steering: int) -> str:
     return "6" if all(single) else "8" if any(single) else "7"
 
 
-def _kinds(vehicle: dict[str, Any], spacings_mm: Sequence[int], steering: int) -> tuple[str, ...]:
-    """Return what the vehicle may be: as reported, or else a train only where a trailer has room.
+def _kinds(reported: str, places: Sequence[Sequence[int]], axles: int) -> tuple[str, ...]:
+    """Return what the vehicle may be: as far as Art. 3 has a figure, as reported, as there is room.
 
     A train stands in three places at least: steering axles, drive axles, trailer.
     """
-    kind = vehicle.get("kind") or "unknown"
-    if kind != "unknown":
-        return (kind,)
-    wide = [spacing > _TANDEM_MM + _SPACING_ERROR_MM for spacing in spacings_mm]
-    wide[0] = spacings_mm[0] > _steering_reach_mm(steering)
-    return ("truck", "train") if sum(wide) >= 2 or len(spacings_mm) >= max(_TRUCK_KG) else ("truck",)
+    if axles < min(_TRAIN_KG):
+        return ("truck",)
+    if axles > max(_TRUCK_KG):
+        return ("train",)
+    if reported != "unknown":
+        return (reported,)
+    return ("truck", "train") if len(places) > 2 else ("truck",)
 
 
 def _suspensions(vehicle: dict[str, Any]) -> tuple[bool, ...]:
@@ -191,88 +235,53 @@ def _suspensions(vehicle: dict[str, Any]) -> tuple[bool, ...]:
     return (False, True) if air is None else (air,)
 
 
-def _limit(
-    kind: str,
-    groups: Sequence[Group],
-    tyres: Sequence[str],
-    spacings_mm: Sequence[int],
-    drive_axles: Sequence[int] | None,
-    *,
-    air: bool,
-) -> int | None:
-    axles = len(tyres)
-    if kind == "truck":
-        base = _TRUCK_KG.get(axles)
-        if base is None:
-            return None
-        if air and axles in (3, 4) and _dual_drive(tyres, drive_axles):
-            base += _AIR_SUSPENSION_KG
+def _limit(seen: _Seen, *, air: bool) -> int:
+    axles = len(seen.tyres)
+    if seen.kind == "train":
+        base = _train_base(seen, air=air)
     else:
-        base = _train_base(groups, tyres, spacings_mm, drive_axles, air=air)
-        if base is None:
-            return None
-    return base - _SINGLE_TYRES_KG * _reduced_axles(kind, groups, tyres, spacings_mm, drive_axles)
+        base = _TRUCK_KG[axles]
+        if air and axles in (3, 4) and _dual_drive(seen, range(1, axles)):
+            base += _AIR_SUSPENSION_KG
+    return base - _SINGLE_TYRES_KG * _reduced_axles(seen)
 
 
-def _train_base(
-    groups: Sequence[Group],
-    tyres: Sequence[str],
-    spacings_mm: Sequence[int],
-    drive_axles: Sequence[int] | None,
-    *,
-    air: bool,
-) -> int | None:
-    axles = len(tyres)
+def _train_base(seen: _Seen, *, air: bool) -> int:
+    axles = len(seen.tyres)
     if axles >= 6:
-        single = _single_drive(groups, spacings_mm, drive_axles)
-        return _TRAIN_SIX_AXLES_SINGLE_DRIVE_KG if single else _TRAIN_SIX_AXLES_KG
-    wide = len(groups[-1]) == 2 and spacings_mm[-1] + _SPACING_ERROR_MM >= _WIDE_TANDEM_MM
-    if axles == 4 and wide and air and _dual_drive(tyres[: _trailer_from(spacings_mm)], drive_axles):
-        return _ARTICULATED_WIDE_TANDEM_KG
-    return _TRAIN_KG.get(axles)
+        return _TRAIN_SIX_AXLES_SINGLE_DRIVE_KG if _single_drive(seen) else _TRAIN_SIX_AXLES_KG
+    two_and_two = axles == 4 and seen.places[0] == [0] and seen.trailer == {2, 3}
+    if air and two_and_two and seen.spacings_mm[2] + _SPACING_ERROR_MM >= _WIDE_TANDEM_MM:
+        return _ARTICULATED_WIDE_TANDEM_KG if _dual_drive(seen, (1,)) else _TRAIN_KG[axles]
+    return _TRAIN_KG[axles]
 
 
-def _single_drive(
-    groups: Sequence[Group], spacings_mm: Sequence[int], drive_axles: Sequence[int] | None
-) -> bool:
-    """Say whether the tractor drives on one axle: as reported, or because it has no tandem to drive on."""
-    if drive_axles:
-        return len(drive_axles) == 1
-    trailer = _trailer_from(spacings_mm)
-    return all(len(group) == 1 for group in groups if 0 < group[0] < trailer)
+def _single_drive(seen: _Seen) -> bool:
+    """Say whether the tractor drives on one axle: as reported, or because it has no second to drive on."""
+    has_one = len(seen.places) > 1 and len(seen.places[1]) == 1
+    return has_one or len(seen.driven - seen.trailer) == 1
 
 
-def _trailer_from(spacings_mm: Sequence[int]) -> int:
-    """Return the 0-based number of a trailer's first axle: behind the last gap wider than any group's."""
-    wide = [gap for gap, spacing in enumerate(spacings_mm) if spacing > _TANDEM_MM + _SPACING_ERROR_MM]
-    return wide[-1] + 1 if wide else len(spacings_mm)
+def _dual_drive(seen: _Seen, own: Iterable[int]) -> bool:
+    """Say whether the drive has, or where it is not known may have, dual tyres; `own` may be driven."""
+    drive = seen.driven.intersection(own)
+    if seen.driven:
+        return bool(drive) and all(seen.tyres[axle] not in _SINGLE for axle in drive)
+    return any(seen.tyres[axle] not in _SINGLE for axle in own)
 
 
-def _dual_drive(own: Sequence[str], drive_axles: Sequence[int] | None) -> bool:
-    """Say whether the drive has, or where it is not known may have, dual tyres; trailers left out."""
-    if drive_axles:
-        return all(own[axle - 1] not in _SINGLE for axle in drive_axles)
-    return any(tyre not in _SINGLE for tyre in own[1:])
+def _reduced_axles(seen: _Seen) -> int:
+    """Count the axles that cost 3 000 kg each (Order 62 Art. 3 para. 2 (2)): of groups and trailers.
 
-
-def _reduced_axles(
-    kind: str,
-    groups: Sequence[Group],
-    tyres: Sequence[str],
-    spacings_mm: Sequence[int],
-    drive_axles: Sequence[int] | None,
-) -> int:
-    """Count single-tyre axles that cost 3 000 kg each (Order 62 Art. 3 para. 2 (2)): of groups and trailers.
-
-    Drive axles and steering axles are spared, and so is any axle of a truck or tractor that may be driven
-    where the drive is not known.
+    Only tyres known to be narrower than 425 mm count: wide ones are spared, and a tyre whose width nobody
+    measured may be wide. Drive axles and steering axles are spared, and so is any axle of a truck or
+    tractor that may be driven where the drive is not known.
     """
-    trailer = _trailer_from(spacings_mm) if kind == "train" else len(tyres)
     count = 0
-    for group in groups:
+    for group in seen.groups:
         for axle in group:
-            on_trailer = axle >= trailer
-            may_be_driven = axle + 1 in drive_axles if drive_axles else not on_trailer
+            on_trailer = axle in seen.trailer
+            may_be_driven = not on_trailer and (axle in seen.driven or not seen.driven)
             subject = axle > 0 and (len(group) > 1 or on_trailer) and not may_be_driven
-            count += subject and tyres[axle] == "single"
+            count += subject and seen.tyres[axle] == "single-under-425-mm"
     return count

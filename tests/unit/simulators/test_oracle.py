@@ -8,7 +8,6 @@ from simulators.configurations import CONFIGURATIONS, Configuration
 from simulators.oracle import Rule, SiteFacts, adjudged_kg, judge, limit_and_code
 
 FACTS = SiteFacts(mpe_ppm=50_000, min_speed_m_h=5_000, max_speed_m_h=100_000)
-SINGLE, DUAL, UNKNOWN = "single", "dual", "unknown"
 
 
 def record(
@@ -21,8 +20,8 @@ def record(
     u_gross_percent: float | None = 1.5,
     **vehicle: Any,
 ) -> dict[str, Any]:
-    """Return a wire record; one letter an axle: s single, d dual, ? unknown."""
-    names = {"s": SINGLE, "d": DUAL, "?": UNKNOWN}
+    """Return a wire record; one letter an axle: s single, n single and narrow, w wide, d dual, ? unknown."""
+    names = {"s": "single", "n": "single-under-425-mm", "w": "wide", "d": "dual", "?": "unknown"}
     return {
         "match_key": "k",
         "lane": 1,
@@ -146,7 +145,13 @@ def test_the_sites_own_limit_lowers_and_never_raises() -> None:
         ("sddd", [3500, 7000, 1350], {"kind": "train", "air_suspension": None}, 36_000),
         ("sddddd", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": None}, 49_000),
         ("sddddd", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": [3]}, 46_000),
-        ("sdddss", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": [2, 3]}, 43_000),
+        ("sdddnn", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": [2, 3]}, 43_000),
+        ("sdddss", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": [2, 3]}, 49_000),
+        ("sddwww", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": [2, 3]}, 49_000),
+        ("sdd???", [3300, 1350, 6500, 1310, 1310], {"kind": "train", "drive_axles": [2, 3]}, 49_000),
+        ("nnn", [4200, 1350], {"kind": "truck", "drive_axles": [2], "air_suspension": False}, 22_000),
+        ("nnn", [4200, 1350], {"kind": "truck", "drive_axles": [3], "air_suspension": False}, 25_000),
+        ("nnn", [2250, 1350], {"kind": "truck", "drive_axles": [2], "air_suspension": False}, 25_000),
     ],
 )
 def test_what_is_unknown_is_read_to_the_partys_favour(
