@@ -52,7 +52,7 @@ class LegalBasis(_Model):
 
 
 class Site(_Model):
-    """A place on a road where vehicles are weighed."""
+    """A place on a road where vehicles are weighed, as it was from one day to another."""
 
     site_id: SiteId
     name: str
@@ -63,6 +63,8 @@ class Site(_Model):
     gross_limit_kg: int | None
     """The site's own lower limit (a bridge or road sign), if any; never raises a limit."""
     completeness_profile: str
+    valid_from: date
+    valid_to: date | None
 
 
 class StationContext(_Model):

@@ -37,7 +37,10 @@ def _station_lines(station: StationEntry, year: int) -> list[str]:
     site, certificate = station.site, station.certificate
     who = {"station_id": station.station}
     tables: list[tuple[str, dict[str, Any]]] = [
-        ("sites", {key: value for key, value in vars(site).items() if value is not None}),
+        (
+            "sites",
+            {key: value for key, value in vars(site).items() if value is not None} | {"valid_from": _SINCE},
+        ),
         ("stations", {**who, "site_id": site.site_id}),
         ("devices", {**who, "device_id": STRIP, "kind": "wim", "valid_from": _SINCE}),
     ]

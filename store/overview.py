@@ -100,7 +100,10 @@ async def device_lines(conn: Connection) -> list[DeviceLine]:
                 coalesce(heard.duplicates, 0) AS duplicates, coalesce(refused.quarantined, 0) AS quarantined
             FROM device
             JOIN station USING (station_id)
-            JOIN site USING (site_id)
+            CROSS JOIN LATERAL (
+                SELECT name FROM site_facts WHERE site_id = station.site_id
+                ORDER BY valid_from <= (now() AT TIME ZONE 'Asia/Shanghai')::date DESC, valid_from DESC LIMIT 1
+            ) AS site
             LEFT JOIN station_status AS status USING (station_id, device_id)
             LEFT JOIN (
                 SELECT station_id, device_id, count(*) AS messages, sum(duplicates)::bigint AS duplicates

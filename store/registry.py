@@ -54,7 +54,8 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
     Raises
     ------
     ConfigurationError
-        An entry refers to a site, station or device that neither the file nor the database has.
+        An entry refers to a site, station or device that neither the file nor the database has; two
+        entries of one site hold on one day; or a station is moved to another site.
     """
     officers = [{"officer_id": officer.officer_id, "name": officer.name} for officer in registry.officers]
     licences = [
@@ -63,7 +64,8 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
         for licence in officer.licences
     ]
     tables = (
-        ("site", ["site_id"], [entry.model_dump() for entry in registry.sites]),
+        ("site", ["site_id"], [{"site_id": entry.site_id} for entry in registry.sites]),
+        ("site_facts", ["site_id", "valid_from"], [entry.model_dump() for entry in registry.sites]),
         ("station", ["station_id"], [entry.model_dump() for entry in registry.stations]),
         ("device", ["station_id", "device_id"], [entry.model_dump() for entry in registry.devices]),
         (
@@ -81,6 +83,8 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
         ("officer", ["officer_id"], officers),
         ("officer_licence", ["officer_id", "number"], licences),
     )
+    await conn.execute("LOCK TABLE site_facts, station IN SHARE ROW EXCLUSIVE MODE")
+    await _refuse_moves(conn, registry)
     try:
         for table, key, rows in tables:
             await _upsert(conn, table, key, rows)
@@ -89,6 +93,38 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
             f"the registry does not fit together: {error.diag.message_primary} "
             f"({error.diag.message_detail}); correct the entry or add what it refers to"
         ) from error
+    await _refuse_overlaps(conn)
+
+
+async def _refuse_moves(conn: Connection, registry: RegistryFile) -> None:
+    """Refuse to move a station: passages of its days at the old site may still wait in its spool."""
+    cursor = await conn.execute("SELECT station_id, site_id FROM station")
+    stands = dict(await cursor.fetchall())
+    for station in registry.stations:
+        there = stands.get(station.station_id, station.site_id)
+        if there != station.site_id:
+            raise ConfigurationError(
+                f"station {station.station_id} stands at {there} and cannot move to {station.site_id}: "
+                "its earlier passages would be judged by the new site; give it a new station_id"
+            )
+
+
+async def _refuse_overlaps(conn: Connection) -> None:
+    """Refuse two accounts of one site on one day: nobody could say later which limit held."""
+    cursor = await conn.execute(
+        """
+        SELECT a.site_id, a.valid_from, b.valid_from FROM site_facts AS a JOIN site_facts AS b USING (site_id)
+        WHERE a.valid_from < b.valid_from AND b.valid_from <= coalesce(a.valid_to, 'infinity')
+        ORDER BY 1, 2, 3 LIMIT 1
+        """
+    )
+    found = await cursor.fetchone()
+    if found is not None:
+        site, earlier, later = found
+        raise ConfigurationError(
+            f"site {site}: the entry from {earlier} still holds when the one from {later} begins; "
+            f"give the earlier one a valid_to before {later}"
+        )
 
 
 async def known_devices(conn: Connection) -> dict[tuple[StationId, DeviceId], KnownDevice]:
@@ -104,8 +140,8 @@ async def contexts_at(
 ) -> list[StationContext | None]:
     """Return what was in force at each moment for each device, in the order asked.
 
-    None where the device was not registered on that day. Where several certificates, announcements
-    or legal bases hold on one day, the one that began last does.
+    None where the device was not registered on that day, or nothing is known of its site then. Where
+    several certificates, announcements or legal bases hold on one day, the one that began last does.
     """
     keys = [(station, device, local_day(moment)) for station, device, moment in wanted]
     distinct = list(dict.fromkeys(keys))
@@ -134,7 +170,8 @@ FROM unnest(%s::text[], %s::text[], %s::date[]) AS wanted (station_id, device_id
 JOIN device ON device.station_id = wanted.station_id AND device.device_id = wanted.device_id
     AND wanted.day BETWEEN device.valid_from AND coalesce(device.valid_to, 'infinity')
 JOIN station ON station.station_id = wanted.station_id
-JOIN site ON site.site_id = station.site_id
+JOIN site_facts AS site ON site.site_id = station.site_id
+    AND wanted.day BETWEEN site.valid_from AND coalesce(site.valid_to, 'infinity')
 LEFT JOIN LATERAL (
     SELECT to_jsonb(c) - '{station_id,device_id}'::text[] || jsonb_build_object('device', c.device_id) AS fact
     FROM certificate AS c
@@ -162,9 +199,7 @@ async def _upsert(conn: Connection, table: str, key: list[str], rows: list[dict[
         return
     columns = list(rows[0])
     changed = [column for column in columns if column not in key]
-    statement = sql.SQL(
-        "INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {set}"
-    )
+    statement = sql.SQL("INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO {action}")
     async with conn.cursor() as cursor:
         await cursor.executemany(
             statement.format(
@@ -172,9 +207,13 @@ async def _upsert(conn: Connection, table: str, key: list[str], rows: list[dict[
                 columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
                 values=sql.SQL(", ").join(map(sql.Placeholder, columns)),
                 key=sql.SQL(", ").join(map(sql.Identifier, key)),
-                set=sql.SQL(", ").join(
-                    sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in changed
-                ),
+                action=sql.SQL("UPDATE SET {}").format(
+                    sql.SQL(", ").join(
+                        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in changed
+                    )
+                )
+                if changed
+                else sql.SQL("NOTHING"),
             ),
             rows,
         )

@@ -1,7 +1,8 @@
 """The registry as an operator writes it: one TOML file of flat tables, checked before it is loaded.
 
-    [[sites]]          site_id, name, road, stake, direction, lanes, gross_limit_kg?, completeness_profile?
-    [[stations]]       station_id, site_id
+    [[sites]]          site_id, name, road, stake, direction, lanes, gross_limit_kg?, completeness_profile?,
+                       valid_from, valid_to?
+    [[stations]]       station_id, site_id (for good: a station that moves gets a new id)
     [[devices]]        station_id, device_id, kind (wim|camera|gateway), decoder?, valid_from, valid_to?
     [[device_keys]]    station_id, device_id, key_id, public_key (base64 Ed25519), valid_from, valid_to?
     [[certificates]]   station_id, device_id, number, issued_by, accuracy_class, mpe_in_service_ppm,
@@ -10,7 +11,8 @@
     [[legal_basis]]    site_id, citation, liable_party (owner|driver|unsettled), valid_from, valid_to?
     [[officers]]       officer_id, name, licences = [{number, valid_from, valid_to}, ...]
 
-Days are local days (Asia/Shanghai); the last day named is the last day a fact holds.
+Days are local days (Asia/Shanghai); the last day named is the last day a fact holds. What changes at a
+site, a bridge's limit say, is a second `[[sites]]` entry of the same id: the old one ends the day before.
 """
 
 import tomllib
@@ -51,8 +53,8 @@ class _Dated(_Entry):
         return self
 
 
-class SiteEntry(_Entry):
-    """A place on a road."""
+class SiteEntry(_Dated):
+    """A place on a road, as it was from one day to another."""
 
     site_id: Annotated[SiteId, Field(min_length=1, max_length=64)]
     name: _Name

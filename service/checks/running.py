@@ -120,9 +120,13 @@ async def _accounts(conn: Connection) -> list[Finding]:
 
 async def _registry(conn: Connection) -> list[Finding]:
     found = []
-    cursor = await conn.execute("SELECT site_id, completeness_profile FROM site ORDER BY site_id")
+    cursor = await conn.execute(
+        "SELECT DISTINCT site_id, completeness_profile FROM site_facts "
+        "WHERE coalesce(valid_to, 'infinity') >= (now() AT TIME ZONE 'Asia/Shanghai')::date ORDER BY 1, 2"
+    )
     sites = await cursor.fetchall()
-    if not sites:
+    cursor = await conn.execute("SELECT EXISTS (SELECT FROM site)")
+    if await cursor.fetchone() == (False,):
         return [warning("registry", "empty: every message is refused", "run `zhichao registry load FILE`")]
     for site, name in sites:
         profile = PROFILES.get(name)
@@ -137,30 +141,35 @@ async def _registry(conn: Connection) -> list[Finding]:
     found += [
         warning(
             f"site {site}",
-            f"no {what} is in force today: its passages are statistics only",
+            f"no {what} today: {consequence}",
             "add it to the registry file and load it",
         )
-        for site, what in await _not_in_force(conn)
+        for site, what, consequence in await _not_in_force(conn)
     ]
     return found or [fine("registry", f"{len(sites)} sites may make cases today")]
 
 
-async def _not_in_force(conn: Connection) -> list[tuple[str, str]]:
+async def _not_in_force(conn: Connection) -> list[tuple[str, str, str]]:
     cursor = await conn.execute(_NOT_IN_FORCE)
-    return [(row[0], row[1]) for row in await cursor.fetchall()]
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 _NOT_IN_FORCE = """
 WITH today AS (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date AS day)
-SELECT site_id, 'announcement' FROM site, today WHERE NOT EXISTS (
+SELECT site_id, 'entry of its own holds', 'its messages are refused' FROM site, today WHERE NOT EXISTS (
+    SELECT FROM site_facts AS s WHERE s.site_id = site.site_id
+        AND day BETWEEN s.valid_from AND coalesce(s.valid_to, 'infinity'))
+UNION ALL
+SELECT site_id, 'announcement is in force', 'its passages are statistics only' FROM site, today WHERE NOT EXISTS (
     SELECT FROM announcement AS a WHERE a.site_id = site.site_id
         AND day BETWEEN a.in_force_from AND coalesce(a.in_force_to, 'infinity'))
 UNION ALL
-SELECT site_id, 'legal basis' FROM site, today WHERE NOT EXISTS (
+SELECT site_id, 'legal basis is in force', 'its passages are statistics only' FROM site, today WHERE NOT EXISTS (
     SELECT FROM legal_basis AS b WHERE b.site_id = site.site_id
         AND day BETWEEN b.valid_from AND coalesce(b.valid_to, 'infinity'))
 UNION ALL
-SELECT site_id, 'verification certificate of ' || device_id
+SELECT site_id, 'verification certificate of ' || device_id || ' is in force',
+    'its passages are statistics only'
 FROM site JOIN station USING (site_id) JOIN device USING (station_id), today
 WHERE kind IN ('wim', 'gateway') AND NOT EXISTS (
     SELECT FROM certificate AS c WHERE c.station_id = device.station_id AND c.device_id = device.device_id

@@ -29,6 +29,8 @@ _NOWHERE = StationContext(
         lanes=1,
         gross_limit_kg=None,
         completeness_profile="standard",
+        valid_from=date.min,
+        valid_to=None,
     ),
     certificate=None,
     announcement=None,

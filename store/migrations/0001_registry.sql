@@ -2,19 +2,28 @@
 -- Looked up as of the passage, never as of now.
 
 CREATE TABLE site (
-    site_id              text PRIMARY KEY,
+    site_id text PRIMARY KEY
+);
+
+-- What a site was like from one day to another: a bridge's limit may be lowered, lanes added. Periods of one
+-- site do not overlap (store.registry checks it when loading).
+CREATE TABLE site_facts (
+    site_id              text NOT NULL REFERENCES site,
     name                 text NOT NULL,
     road                 text NOT NULL,
     stake                text NOT NULL,                -- 桩号, e.g. K123+450
     direction            text NOT NULL,
     lanes                smallint NOT NULL CHECK (lanes BETWEEN 1 AND 16),
     gross_limit_kg       integer CHECK (gross_limit_kg > 0),  -- own lower limit (bridge, sign)
-    completeness_profile text NOT NULL
+    completeness_profile text NOT NULL,
+    valid_from           date NOT NULL,
+    valid_to             date CHECK (valid_to >= valid_from),  -- last day it holds
+    PRIMARY KEY (site_id, valid_from)
 );
 
 CREATE TABLE station (
     station_id text PRIMARY KEY,
-    site_id    text NOT NULL REFERENCES site
+    site_id    text NOT NULL REFERENCES site    -- for good: one that moves gets a new name
 );
 
 CREATE TABLE device (

@@ -174,6 +174,8 @@ def _unregistered(record: WRecord) -> StationContext:
             lanes=record.lane,
             gross_limit_kg=None,
             completeness_profile="standard",
+            valid_from=date.min,
+            valid_to=None,
         ),
         certificate=None,
         announcement=None,

@@ -67,7 +67,7 @@ async def test_a_ctype_that_confuses_plates_is_found(postgres_server: str) -> No
 
 
 async def _tests_only_profile(conn: Connection) -> None:
-    await conn.execute("UPDATE site SET completeness_profile = 'plates-test'")
+    await conn.execute("UPDATE site_facts SET completeness_profile = 'plates-test'")
 
 
 async def _demo_account(conn: Connection) -> None:
@@ -108,6 +108,13 @@ async def test_what_is_not_in_force_today_is_warned_of(
 
 def _entries(table: str) -> str:
     return table if table == "legal_basis" else f"{table}s"
+
+
+async def test_a_site_whose_entry_has_ended_is_warned_of(connection: Connection) -> None:
+    ended = REGISTRY.replace("lanes = 3\nvalid_from", "lanes = 3\nvalid_to = 2026-01-31\nvalid_from")
+    await load_registry(connection, parse_registry(ended))
+    (found,) = _found(await check_database(connection), "warning")
+    assert "no entry of its own holds today: its messages are refused" in found
 
 
 async def test_a_given_up_job_is_warned_of(connection: Connection) -> None:

@@ -35,6 +35,7 @@ road = "G105"
 stake = "K1+200"
 direction = "up"
 lanes = 3
+valid_from = 2026-01-01
 
 [[stations]]
 station_id = "S1"
@@ -106,6 +107,8 @@ CONTEXT = StationContext(
         lanes=3,
         gross_limit_kg=None,
         completeness_profile="standard",
+        valid_from=date(2026, 1, 1),
+        valid_to=None,
     ),
     certificate=Certificate(
         number="C-2026-1",

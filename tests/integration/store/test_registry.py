@@ -78,6 +78,63 @@ async def test_a_new_law_takes_over_on_its_day(connection: Connection) -> None:
     assert after.legal_basis.liable_party == "driver"
 
 
+LOWERED = REGISTRY.replace(
+    "lanes = 3\nvalid_from = 2026-01-01", "lanes = 3\nvalid_from = 2026-01-01\nvalid_to = 2026-11-19"
+)
+LOWERED += """
+[[sites]]
+site_id = "G105-K1"
+name = "测试点"
+road = "G105"
+stake = "K1+200"
+direction = "up"
+lanes = 2
+gross_limit_kg = 20000
+valid_from = 2026-11-20
+valid_to = 2026-12-31
+"""
+"""The bridge's limit is lowered on 20 November, until the end of the year."""
+
+
+async def test_a_lowered_limit_holds_for_its_own_days_only(connection: Connection) -> None:
+    """A passage of the 10th that comes from a spool after the load is judged as the bridge was on the 10th."""
+    await with_registry(connection)
+    await load_registry(connection, parse_registry(LOWERED))
+    days = [
+        at(2026, 11, 10),
+        datetime(2026, 11, 19, 15, 59, 59, tzinfo=UTC),
+        at(2026, 11, 19, 16),  # 20 November in China
+        at(2026, 12, 31),
+    ]
+    found = await contexts_at(connection, [(STATION, SCALE, day) for day in days])
+    limits = [None if one is None else (one.site.gross_limit_kg, one.site.lanes) for one in found]
+    assert limits == [(None, 3), (None, 3), (20_000, 2), (20_000, 2)]
+
+
+async def test_a_day_without_an_entry_of_the_site_has_no_context(connection: Connection) -> None:
+    await load_registry(
+        connection, parse_registry(LOWERED.replace("valid_from = 2026-11-20", "valid_from = 2026-11-22"))
+    )
+    assert await context(connection, at(2026, 11, 19)) is not None
+    assert await context(connection, at(2026, 11, 20)) is None
+    assert await context(connection, at(2026, 11, 21)) is None
+    assert await context(connection, at(2026, 11, 22)) is not None
+    assert await context(connection, at(2027, 1, 1)) is None
+
+
+async def test_two_accounts_of_a_site_on_one_day_are_refused(connection: Connection) -> None:
+    both = parse_registry(LOWERED.replace("valid_to = 2026-11-19", "valid_to = 2026-11-20"))
+    with pytest.raises(ConfigurationError, match="give the earlier one a valid_to before 2026-11-20"):
+        await load_registry(connection, both)
+
+
+async def test_a_station_does_not_move(connection: Connection) -> None:
+    await with_registry(connection)
+    moved = parse_registry(REGISTRY.replace("G105-K1", "G105-K2"))
+    with pytest.raises(ConfigurationError, match="give it a new station_id"):
+        await load_registry(connection, moved)
+
+
 async def test_strangers_and_removed_devices_have_no_context(connection: Connection) -> None:
     await with_registry(connection)
     wanted = [

@@ -30,6 +30,8 @@ CONTEXT = StationContext(
         lanes=2,
         gross_limit_kg=None,
         completeness_profile="standard",
+        valid_from=DAY,
+        valid_to=None,
     ),
     certificate=Certificate(
         number="1",

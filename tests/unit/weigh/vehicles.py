@@ -56,6 +56,8 @@ def context(
         lanes=2,
         gross_limit_kg=site_limit_kg,
         completeness_profile="standard",
+        valid_from=date(2025, 1, 1),
+        valid_to=None,
     )
     return StationContext(
         station=StationId("S1"),
