@@ -36,24 +36,19 @@ class FoundPlate:
 
 
 class CornerDetector:
-    """The plate detector, at one working size.
+    """The plate detector; `threads` is what one inference may use."""
 
-    Parameters
-    ----------
-    threads
-        Threads one inference may use.
-    longest_side_px
-        Larger images are scaled down to this first; 1280 keeps the plate of a truck that fills a
-        1920 x 1080 frame above 100 px and costs a third of the full size.
-    """
-
-    def __init__(self, *, threads: int, longest_side_px: int = 1280) -> None:
+    def __init__(self, *, threads: int) -> None:
         self.network = Network(CORNER_DETECTOR, threads=threads)
-        self._longest_side_px = longest_side_px
 
-    def find(self, image: Image, *, at_least: float = 0.3, most: int = 3) -> list[FoundPlate]:
-        """Return up to `most` plates that score `at_least`, best first."""
-        scale = min(1.0, self._longest_side_px / max(image.shape[:2]))
+    def find(
+        self, image: Image, *, longest_side_px: int, at_least: float = 0.3, most: int = 3
+    ) -> list[FoundPlate]:
+        """Return up to `most` plates that score `at_least`, best first.
+
+        A larger image is scaled down to `longest_side_px` first: the cost is proportional to the area.
+        """
+        scale = min(1.0, longest_side_px / max(image.shape[:2]))
         if min(image.shape[:2]) * scale < 16:
             return []
         scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

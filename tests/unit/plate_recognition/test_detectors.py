@@ -23,7 +23,7 @@ def _off_centre_px(found: Corners, true: Corners) -> float:
 def test_the_corner_detector_finds_each_plate_of_a_picture(kind: str) -> None:
     left, left_corners = drawing.scene(_PLATES[kind], width_px=180, seed=1, size=(960, 1080))
     right, right_corners = drawing.scene(_PLATES[kind], width_px=180, seed=2, size=(960, 1080))
-    found = CornerDetector(threads=1).find(np.hstack([left, right]))
+    found = CornerDetector(threads=1).find(np.hstack([left, right]), longest_side_px=1280)
     assert [plate.score >= 0.3 for plate in found] == [True, True]
     for true in (left_corners, right_corners + np.array([960, 0], np.float32)):
         assert min(_off_centre_px(plate.corners, true) for plate in found) < 15
@@ -39,9 +39,21 @@ def test_the_text_detector_finds_a_plate_by_its_characters(kind: str) -> None:
     assert aspect(closest) == pytest.approx(aspect(true), rel=0.4)
 
 
-@pytest.mark.parametrize("detector", [CornerDetector, TextDetector])
-def test_an_empty_picture_has_nothing(detector: type[CornerDetector | TextDetector]) -> None:
-    assert list(detector(threads=1).find(np.full((300, 400, 3), 128, np.uint8))) == []
+def test_an_empty_picture_has_nothing() -> None:
+    empty = np.full((300, 400, 3), 128, np.uint8)
+    assert CornerDetector(threads=1).find(empty, longest_side_px=960) == []
+    assert list(TextDetector(threads=1).find(empty)) == []
+
+
+def test_a_plate_too_small_for_the_first_look_is_found_by_the_second() -> None:
+    """In a large photograph a distant plate shows only at the finer working size."""
+    plate = drawing.one_row("鲁H80K15", drawing.YELLOW, drawing.BLACK)
+    picture, true = drawing.scene(plate, width_px=90, seed=1, size=(1920, 1080))
+    detector = CornerDetector(threads=1)
+    (found, *_) = detector.find(picture, longest_side_px=1600)
+    assert _off_centre_px(found.corners, true) < 8
+    coarse = detector.find(picture, longest_side_px=320)
+    assert all(_off_centre_px(plate.corners, true) > 8 for plate in coarse)
 
 
 @pytest.mark.parametrize("degrees", [-40, -10, 0, 10, 40, 80, 90, 100, 180])
