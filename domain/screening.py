@@ -15,6 +15,10 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+SITE_ROW = "site-limit"
+"""Row of the step that lowers a limit to the site's own (bridge or road sign, Order 62 Art. 27)."""
+
+
 class Outcome(StrEnum):
     """What may happen to a passage."""
 
@@ -40,7 +44,7 @@ class LimitStep(_Model):
     """One step of how a limit was reached, in the order applied."""
 
     row: str
-    """Id of the row in the law table, e.g. "order62-3-train-6"."""
+    """Id of the row in the law table, e.g. "order62-3-train-6", or `SITE_ROW`."""
     clause: str
     amount_kg: int
     """The figure this step sets, or by which it changes the limit (negative: lowers)."""

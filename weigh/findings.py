@@ -10,14 +10,13 @@ from domain.events import WeighRecord
 from domain.ids import sha256_of
 from domain.law import LawRow, LimitTables, RuleRole
 from domain.registry import StationContext
-from domain.screening import Screening
+from domain.screening import SITE_ROW, Screening
 from weigh.axle_groups import group_code
 from weigh.columns import passage_columns
 from weigh.rule import DecisionRule
 from weigh.screening import ALGORITHM, DOUBTS, OUTCOMES, ScreeningColumns, screen_columns
 from weigh.usability import REASONS
 
-SITE_ROW = "site-limit"
 SITE_CLAUSE = "Order 62 (2016) Art. 27"
 
 

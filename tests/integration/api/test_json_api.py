@@ -243,3 +243,21 @@ async def test_the_queue_lists_by_filter_and_order(office: Office, client: httpx
     assert await listed("min_over=10000") == opened[:1]
     assert await listed("station=elsewhere") == []
     assert await listed("state=confirmed") == []
+
+
+async def test_over_the_bridges_sign_alone_no_amount_is_proposed(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    async with office.pool.connection() as conn:
+        await conn.execute("UPDATE site_facts SET gross_limit_kg = 39000")
+    case = await office.open_case(0, gross_kg=45_000)
+    found = await client.get(f"/api/v1/cases/{case.case_id}", headers=await bearer(client, "limei"))
+    shown = found.json()
+    assert (shown["limit_kg"], shown["over_kg"]) == (39_000, 3_750)
+    assert (shown["proposal"]["kind"], shown["proposal"]["amount_yuan"]) == ("undetermined", None)
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    page = await client.get(f"/cases/{case.case_id}", headers={"Accept-Language": "zh-CN"})
+    assert "不提出处罚金额" in page.text
+    assert "第27条" in page.text
+    assert "建议：" not in page.text
+    assert " 元" not in page.text

@@ -7,8 +7,8 @@ import pytest
 from cases.penalty import PenaltyKind, propose
 from domain.errors import RuleViolation
 from domain.law import tariff
-from domain.screening import Outcome
-from tests.unit.cases.screenings import screening
+from domain.screening import Formula, Outcome
+from tests.unit.cases.screenings import ITEM, SIGN, screening
 
 ON = date(2026, 11, 20)
 
@@ -68,3 +68,58 @@ def test_every_step_has_words_and_clause_and_the_discretion_is_named() -> None:
     assert "Art. 32, 33" in proposal.reservation.en
     assert proposal.tariff_row == tariff(ON).id
     assert proposal.tariff_digest == tariff(ON).digest
+
+
+@pytest.mark.parametrize(
+    ("over_kg", "kind", "amount_yuan", "counted_kg"),
+    [
+        (-9_000, PenaltyKind.UNDETERMINED, None, 0),  # over the bridge's sign only
+        (0, PenaltyKind.UNDETERMINED, None, 0),  # at the limit of Art. 3, not over it
+        (1, PenaltyKind.WARNING, 0, 1),
+        (1_500, PenaltyKind.FINE, 500, 1_500),  # 11 500 kg over the sign: still counted from Art. 3
+        (21_000, PenaltyKind.FINE, 10_500, 21_000),
+    ],
+)
+def test_a_sites_own_limit_is_no_measure_of_the_fine(
+    over_kg: int, kind: PenaltyKind, amount_yuan: int | None, counted_kg: int
+) -> None:
+    proposal = propose(screening(over_kg, site_limit_kg=39_000), tariff(ON))
+    assert (proposal.kind, proposal.amount_yuan, proposal.over_kg) == (kind, amount_yuan, counted_kg)
+    assert [step.clause for step in proposal.steps[:3]] == [SIGN, ITEM, tariff(ON).clause]
+    assert "39000" in proposal.steps[0].words.en
+    assert "39000" in proposal.steps[0].words.zh
+
+
+def test_without_a_tariff_the_authority_decides_and_no_sum_is_named() -> None:
+    proposal = propose(screening(-4_000, site_limit_kg=39_000), tariff(ON))
+    assert "执法机关" in proposal.reservation.zh
+    assert "authority" in proposal.reservation.en
+    said = [proposal.summary, proposal.reservation, *(step.words for step in proposal.steps)]
+    assert not any(" 元" in words.zh or "yuan" in words.en for words in said)
+
+
+def test_the_excess_cites_the_item_the_limit_stands_in() -> None:
+    assert propose(screening(5_000), tariff(ON)).steps[0].clause == ITEM
+
+
+def test_a_share_of_the_limit_is_taken_off_the_limit_the_tariff_counts_from() -> None:
+    """Under the formula `limit` 5 % of 49 t are the vehicle's own, however low the sign stands."""
+    by_sign = screening(2_000, site_limit_kg=39_000)
+    deducted = by_sign.adjudication.model_copy(
+        update={
+            "formula": Formula.LIMIT,
+            "mpe_ppm": 50_000,
+            "measured_gross_kg": 52_950,
+            "after_deduction_kg": 51_000,
+            "after_guard_kg": 52_950,
+            "adjudged_kg": 51_000,
+        }
+    )
+    proposal = propose(by_sign.model_copy(update={"adjudication": deducted}), tariff(ON))
+    assert proposal.over_kg == 52_950 - 2_450 - 49_000
+    assert proposal.amount_yuan == 500
+
+
+def test_a_screening_without_a_limit_of_article_3_is_not_priced() -> None:
+    with pytest.raises(RuleViolation, match=r"Art\. 3"):
+        propose(screening(2_000).model_copy(update={"limit_steps": ()}), tariff(ON))
