@@ -4,14 +4,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg.rows import dict_row
 from pydantic import BaseModel
 
 from domain.errors import NotFound
 from domain.events import CaptureMeta, CaptureRole, MessageHeader, WeighRecord, Wire
-from domain.ids import EventId, Sha256
+from domain.ids import EventId, Sha256, StationId
 from domain.registry import StationContext
 from domain.screening import Screening
 from store.blobs import BlobStore
@@ -85,6 +85,16 @@ class Hit:
     captures: tuple[StoredCapture, ...]
 
 
+class IncompleteHit(NamedTuple):
+    """A flagged passage whose evidence was sealed without all that its site's profile wants."""
+
+    event_id: EventId
+    station: StationId
+    captured_at: datetime
+    missing: tuple[str, ...]
+    """Codes of `domain.completeness.missing`."""
+
+
 async def lock_hit(conn: Connection, event_id: EventId) -> Hit:
     """Return a hit and hold its row until the caller's transaction ends: one worker at a time goes on.
 
@@ -117,6 +127,18 @@ async def set_state(
         "UPDATE hit SET state = %s, missing = %s, updated_at = now() WHERE event_id = %s",
         [state.value, list(missing), event_id],
     )
+
+
+async def incomplete_hits(conn: Connection, *, since: datetime, limit: int = 100) -> list[IncompleteHit]:
+    """Return flagged passages captured since then that lack captures and make no case, latest first."""
+    cursor = await conn.execute(
+        """
+        SELECT event_id, station_id, captured_at, missing FROM hit
+        WHERE state = 'incomplete' AND captured_at >= %s ORDER BY captured_at DESC, event_id LIMIT %s
+        """,
+        [since, limit],
+    )
+    return [IncompleteHit(row[0], row[1], row[2], tuple(row[3])) for row in await cursor.fetchall()]
 
 
 async def stored_passage(conn: Connection, event_id: EventId, captured_at: datetime) -> StoredPassage:

@@ -118,11 +118,14 @@ async def _open_hits(conn: Connection, flagged: Sequence[PassageRow]) -> list[Pe
 
 
 def _expected_captures(row: PassageRow) -> list[str]:
-    """Return what the record announces, as device/role; else the roles the site's profile wants, as /role."""
+    """Return what the record announces, as device/role, and the roles the site's profile wants, as /role.
+
+    Both, because a hit settled before a wanted role is there is incomplete for good: a record that
+    announces its front camera alone must not shut out the rear one that comes a second later.
+    """
     announced = {f"{capture.device}/{capture.role.value}" for capture in row.message.record.expected_captures}
-    if announced:
-        return sorted(announced)
-    return sorted(f"/{role.value}" for role in profile(row.context.site.completeness_profile).roles)
+    wanted = {f"/{role.value}" for role in profile(row.context.site.completeness_profile).roles}
+    return sorted(announced | wanted)
 
 
 async def _name_originals(

@@ -102,7 +102,8 @@ async def device_lines(conn: Connection) -> list[DeviceLine]:
             JOIN station USING (station_id)
             CROSS JOIN LATERAL (
                 SELECT name FROM site_facts WHERE site_id = station.site_id
-                ORDER BY valid_from <= (now() AT TIME ZONE 'Asia/Shanghai')::date DESC, valid_from DESC LIMIT 1
+                ORDER BY valid_from <= (now() AT TIME ZONE 'Asia/Shanghai')::date DESC, valid_from DESC
+                LIMIT 1
             ) AS site
             LEFT JOIN station_status AS status USING (station_id, device_id)
             LEFT JOIN (

@@ -99,7 +99,7 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
 async def _refuse_moves(conn: Connection, registry: RegistryFile) -> None:
     """Refuse to move a station: passages of its days at the old site may still wait in its spool."""
     cursor = await conn.execute("SELECT station_id, site_id FROM station")
-    stands = dict(await cursor.fetchall())
+    stands: dict[str, str] = dict(await cursor.fetchall())
     for station in registry.stations:
         there = stands.get(station.station_id, station.site_id)
         if there != station.site_id:

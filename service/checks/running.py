@@ -1,6 +1,7 @@
 """Checks of what must answer: the database with its schema and registry, and the broker."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from domain.completeness import PROFILES
@@ -9,12 +10,15 @@ from service.checks.finding import Finding, fine, warning, wrong
 from service.settings import BrokerKind, Settings
 from store.accounts import demo_accounts
 from store.connection import Connection
+from store.hits import incomplete_hits
 from store.inspect import database_facts, objections
 from store.jobs import count_jobs
 from store.migrate import pending_migrations
 
 _BROKER_WITHIN_S = 3.0
 _CLOCK_TOLERANCE = timedelta(seconds=2)
+_LOOK_BACK = timedelta(days=7)
+_MOST_NAMED = 1000
 
 
 async def check_broker(settings: Settings) -> list[Finding]:
@@ -52,7 +56,9 @@ async def check_database(conn: Connection) -> list[Finding]:
             wrong("schema", f"migrations not applied: {', '.join(pending)}", "run `zhichao migrate`"),
         ]
     found.append(fine("schema", "up to date"))
-    return found + await _partitions(conn) + await _jobs(conn) + await _accounts(conn) + await _registry(conn)
+    for check in (_partitions, _jobs, _evidence, _accounts, _registry):
+        found += await check(conn)
+    return found
 
 
 async def _facts(conn: Connection) -> list[Finding]:
@@ -90,7 +96,7 @@ async def _partitions(conn: Connection) -> list[Finding]:
     if row is not None and row[0]:
         return [fine("partitions", "made ahead")]
     return [
-        wrong("partitions", f"none for {next_month:%Y-%m}", "run `zhichao migrate`; workers do so daily too")
+        wrong("partitions", f"none for {next_month:%Y-%m}", "run `zhichao migrate`; workers do so hourly too")
     ]
 
 
@@ -101,6 +107,24 @@ async def _jobs(conn: Connection) -> list[Finding]:
     return [
         warning(
             "jobs", f"{failed} were given up", "see the web's page of failed jobs for why, then retry them"
+        )
+    ]
+
+
+async def _evidence(conn: Connection) -> list[Finding]:
+    lacking = await incomplete_hits(conn, since=datetime.now(UTC) - _LOOK_BACK, limit=_MOST_NAMED)
+    if not lacking:
+        return []
+    codes = Counter(code for hit in lacking for code in hit.missing)
+    named = ", ".join(f"{code} {times} x" for code, times in sorted(codes.items()))
+    stations = ", ".join(sorted({hit.station for hit in lacking}))
+    count = f"{len(lacking)} or more" if len(lacking) == _MOST_NAMED else str(len(lacking))
+    return [
+        warning(
+            "evidence",
+            f"{count} flagged passages of the last {_LOOK_BACK.days} days make no case, captures missing: "
+            f"{named} (stations: {stations})",
+            "see to the cameras of these stations, and whether captures stay unpaired",
         )
     ]
 
@@ -160,11 +184,13 @@ SELECT site_id, 'entry of its own holds', 'its messages are refused' FROM site, 
     SELECT FROM site_facts AS s WHERE s.site_id = site.site_id
         AND day BETWEEN s.valid_from AND coalesce(s.valid_to, 'infinity'))
 UNION ALL
-SELECT site_id, 'announcement is in force', 'its passages are statistics only' FROM site, today WHERE NOT EXISTS (
+SELECT site_id, 'announcement is in force', 'its passages are statistics only'
+FROM site, today WHERE NOT EXISTS (
     SELECT FROM announcement AS a WHERE a.site_id = site.site_id
         AND day BETWEEN a.in_force_from AND coalesce(a.in_force_to, 'infinity'))
 UNION ALL
-SELECT site_id, 'legal basis is in force', 'its passages are statistics only' FROM site, today WHERE NOT EXISTS (
+SELECT site_id, 'legal basis is in force', 'its passages are statistics only'
+FROM site, today WHERE NOT EXISTS (
     SELECT FROM legal_basis AS b WHERE b.site_id = site.site_id
         AND day BETWEEN b.valid_from AND coalesce(b.valid_to, 'infinity'))
 UNION ALL

@@ -73,7 +73,7 @@ CREATE TABLE hit (
     captured_at       timestamptz NOT NULL,
     station_id        text NOT NULL,
     match_key         text NOT NULL,
-    expected_captures text[] NOT NULL,          -- as announced: device/role; else by the site's profile: /role
+    expected_captures text[] NOT NULL,          -- as announced: device/role; by the site's profile: /role
     deadline          timestamptz NOT NULL,     -- captures later than this make a supplement
     state             text NOT NULL DEFAULT 'waiting'
         CHECK (state IN ('waiting', 'reading', 'sealing', 'sealed', 'incomplete', 'open')),

@@ -1,6 +1,7 @@
 """doctor on real databases: each thing seeded wrong is found and told what to do about."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -12,8 +13,10 @@ from service.doctor import examine
 from service.settings import Settings
 from store.accounts import add_account
 from store.connection import Connection, connect
+from store.hits import HitState, set_state
+from store.intake import store_batch
 from store.registry import load_registry, parse_registry
-from tests.integration.store.messages import REGISTRY, with_registry
+from tests.integration.store.messages import REGISTRY, batch, passage, with_registry
 
 pytestmark = pytest.mark.anyio
 
@@ -115,6 +118,15 @@ async def test_a_site_whose_entry_has_ended_is_warned_of(connection: Connection)
     await load_registry(connection, parse_registry(ended))
     (found,) = _found(await check_database(connection), "warning")
     assert "no entry of its own holds today: its messages are refused" in found
+
+
+async def test_evidence_without_its_captures_is_warned_of(connection: Connection) -> None:
+    await with_registry(connection)
+    await store_batch(connection, batch(passage(1, at=datetime.now(UTC))))
+    await set_state(connection, passage(1).key.event_id, HitState.INCOMPLETE, missing=("no-rear-image",))
+    (found,) = _found(await check_database(connection), "warning")
+    assert "1 flagged passages of the last 7 days make no case" in found
+    assert "no-rear-image 1 x (stations: S1)" in found
 
 
 async def test_a_given_up_job_is_warned_of(connection: Connection) -> None:

@@ -144,7 +144,7 @@ def _overdue(row: PassageRow) -> PassageRow:
 async def test_a_complete_hit_becomes_one_package_and_one_lead_however_often_its_jobs_run(
     bench: Bench,
 ) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
     await bench.log()
     await settle(bench.shop, EVENT)
     await settle(bench.shop, EVENT)
@@ -160,7 +160,7 @@ async def test_a_complete_hit_becomes_one_package_and_one_lead_however_often_its
 
 
 async def test_a_hit_that_still_waits_is_left_alone(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED), *_images(CaptureRole.FRONT))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(CaptureRole.FRONT))
     await settle(bench.shop, EVENT)
     assert (await bench.state(), bench.engine.images) == (HitState.WAITING, 0)
 
@@ -169,7 +169,7 @@ async def test_nothing_is_read_before_the_originals_are_in_the_log(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "STATEMENT_WITHIN_S", 0.0)
-    await bench.arrive(passage(1, expected=EXPECTED), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
     with pytest.raises(ServiceUnavailable, match="not in the log"):
         await settle(bench.shop, EVENT)
     assert bench.engine.images == 0
@@ -182,7 +182,7 @@ async def test_nothing_is_read_before_the_originals_are_in_the_log(
 async def test_incomplete_evidence_is_sealed_and_never_a_case(
     bench: Bench, roles: tuple[CaptureRole, ...]
 ) -> None:
-    await bench.arrive(_overdue(passage(1, expected=EXPECTED)), *_images(*roles))
+    await bench.arrive(_overdue(passage(1, expected=EXPECTED, profile="standard")), *_images(*roles))
     await bench.log()
     await settle(bench.shop, EVENT)
     await bench.log()
@@ -195,7 +195,7 @@ async def test_incomplete_evidence_is_sealed_and_never_a_case(
 
 
 async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
     await bench.log()
     absent = bench.shop._replace(seals=bench.shop.seals._replace(authority=AbsentAuthority()))
     with pytest.raises(ServiceUnavailable):
@@ -218,7 +218,7 @@ async def complete_refused(bench: Bench) -> None:
 
 
 async def test_a_capture_after_the_reading_does_not_change_the_package(bench: Bench) -> None:
-    await bench.arrive(_overdue(passage(1, expected=EXPECTED)), *_images(*ROLES[:2]))
+    await bench.arrive(_overdue(passage(1, expected=EXPECTED, profile="standard")), *_images(*ROLES[:2]))
     await bench.log()
     in_the_way = bench.shop.evidence_root.parent / "file"
     in_the_way.write_text("")
@@ -236,7 +236,7 @@ async def test_a_capture_after_the_reading_does_not_change_the_package(bench: Be
 
 
 async def test_a_package_tampered_with_before_it_is_read_back_opens_no_case(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
     await bench.log()
     await settle(bench.shop, EVENT)
     await bench.log()

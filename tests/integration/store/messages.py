@@ -176,8 +176,12 @@ def passage(
     at: datetime = T0,
     payload: bytes | None = None,
     epoch: Epoch = EPOCH,
+    profile: str = "plates-test",
 ) -> PassageRow:
-    """A passage of the scale; match key, capture time and payload follow from the sequence."""
+    """A passage of the scale; match key, capture time and payload follow from the sequence.
+
+    Its site's profile asks for one image of any role, unless a test says otherwise.
+    """
     header = _header(SCALE, sequence, at, epoch)
     record = WeighRecord(
         match_key=match_key or f"m-{sequence}",
@@ -192,7 +196,9 @@ def passage(
         ),
     )
     wire = _wire("weigh", payload or f'{{"n": {sequence}}}'.encode(), "application/json", at)
-    return PassageRow(WeighMessage(header=header, record=record, wire=wire), CONTEXT, screening(outcome))
+    site = CONTEXT.site.model_copy(update={"completeness_profile": profile})
+    context = CONTEXT.model_copy(update={"site": site})
+    return PassageRow(WeighMessage(header=header, record=record, wire=wire), context, screening(outcome))
 
 
 def capture(

@@ -181,7 +181,17 @@ async def test_a_hit_is_settled_at_once_only_with_all_it_expects(connection: Con
 
 
 async def test_without_an_announcement_the_site_profile_says_what_to_expect(connection: Connection) -> None:
-    hit = passage(1, expected=())
+    hit = passage(1, expected=(), profile="standard")
+    await store_batch(connection, batch(hit, capture(1)))
+    await store_batch(connection, batch(capture(1, device="cam-rear", role=CaptureRole.REAR)))
+    assert await immediate_jobs(connection) == []
+    await store_batch(connection, batch(capture(1, device="cam-side", role=CaptureRole.SIDE)))
+    assert await immediate_jobs(connection) == [hit.key.event_id]
+
+
+async def test_an_announcement_does_not_shut_out_what_the_profile_wants(connection: Connection) -> None:
+    """Announcing the front camera alone must not settle the hit before rear and side have come."""
+    hit = passage(1, profile="standard")
     await store_batch(connection, batch(hit, capture(1)))
     await store_batch(connection, batch(capture(1, device="cam-rear", role=CaptureRole.REAR)))
     assert await immediate_jobs(connection) == []

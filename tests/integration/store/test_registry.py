@@ -97,7 +97,7 @@ valid_to = 2026-12-31
 
 
 async def test_a_lowered_limit_holds_for_its_own_days_only(connection: Connection) -> None:
-    """A passage of the 10th that comes from a spool after the load is judged as the bridge was on the 10th."""
+    """A passage of the 10th that comes from a spool after the load meets the bridge of the 10th."""
     await with_registry(connection)
     await load_registry(connection, parse_registry(LOWERED))
     days = [

@@ -1,6 +1,7 @@
 """Hits, readings and packages: each step once, however often it runs."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from domain.ids import EventId, Sha256
 from domain.plates import PlateClass, PlateColour, PlateReading
 from store.blobs import BlobStore
 from store.connection import Connection, connect
-from store.hits import HitState, lock_hit, set_state
+from store.hits import HitState, IncompleteHit, incomplete_hits, lock_hit, set_state
 from store.intake import store_batch
 from store.outbox import leaf_hash
 from store.packages import (
@@ -25,7 +26,7 @@ from store.packages import (
     record_stamped,
 )
 from store.readings import keep_reading, reading_of
-from tests.integration.store.messages import batch, capture, passage
+from tests.integration.store.messages import STATION, T0, batch, capture, passage
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +83,19 @@ async def test_a_hit_is_worked_on_by_one_at_a_time(database_url: str, connection
         await connection.commit()
         found = await lock_hit(other, EVENT)
         assert (found.state, found.missing) == (HitState.READING, ("no-front-image",))
+
+
+async def test_what_lacks_captures_can_be_listed(connection: Connection) -> None:
+    earlier = passage(2, at=T0 - timedelta(days=1))
+    await store_batch(connection, batch(passage(1), earlier, passage(3)))
+    for row in (passage(1), earlier):
+        await set_state(connection, row.key.event_id, HitState.INCOMPLETE, missing=("no-rear-image",))
+    found = await incomplete_hits(connection, since=T0 - timedelta(days=7))
+    assert found == [
+        IncompleteHit(EVENT, STATION, T0, ("no-rear-image",)),
+        IncompleteHit(earlier.key.event_id, STATION, T0 - timedelta(days=1), ("no-rear-image",)),
+    ]
+    assert await incomplete_hits(connection, since=T0) == found[:1]
 
 
 async def test_an_unknown_hit_is_not_found(connection: Connection) -> None:
