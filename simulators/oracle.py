@@ -110,7 +110,7 @@ def limit_and_code(record: dict[str, Any]) -> tuple[int, str]:
     found: list[tuple[int, str]] = []
     for kind in ("train", "truck"):
         for steering, groups in _readings(tyres, spacings_mm, driven):
-            places = _places(tyres, spacings_mm, steering)
+            places = _places(spacings_mm, steering)
             if kind in _kinds(vehicle.get("kind") or "unknown", places, len(tyres)):
                 code = "".join(_group_code(tyres, group, steering) for group in groups)
                 seen = _Seen(kind, groups, places, tyres, spacings_mm, driven)
@@ -173,15 +173,13 @@ def _readings(
         yield steering, _grouped(shifted, split_steering=steering == 2)
 
 
-def _places(tyres: Sequence[str], spacings_mm: Sequence[int], steering: int) -> list[list[int]]:
+def _places(spacings_mm: Sequence[int], steering: int) -> list[list[int]]:
     """Return the axles by the places where they stand: steering, drive, and all of a trailer's.
 
     A gap surely wider than any group's parts two places. Two steering axles are one place, however far
     apart; an ordinary second axle opens the drive's, unless it is too near the first for a tractor's.
     """
-    reach = _TANDEM_MM
-    if all(tyre in _SINGLE for tyre in tyres[:2]):
-        reach = _TWIN_STEERING_MM + _SPACING_ERROR_MM
+    reach = _TWIN_STEERING_MM + _SPACING_ERROR_MM
     places = [[0]]
     for axle, spacing in enumerate(spacings_mm, start=1):
         parted = spacing > (reach if axle == 1 else _TANDEM_MM + _SPACING_ERROR_MM)
@@ -219,15 +217,14 @@ def _group_code(tyres: Sequence[str], group: Group, steering: int) -> str:
 def _kinds(reported: str, places: Sequence[Sequence[int]], axles: int) -> tuple[str, ...]:
     """Return what the vehicle may be: as far as Art. 3 has a figure, as reported, as there is room.
 
-    A train stands in three places at least: steering axles, drive axles, trailer.
+    A train stands in three places at least: steering axles, drive axles, trailer. What a camera reports may
+    be wrong: it adds a train where the axles show none, and rules nothing out.
     """
     if axles < min(_TRAIN_KG):
         return ("truck",)
     if axles > max(_TRUCK_KG):
         return ("train",)
-    if reported != "unknown":
-        return (reported,)
-    return ("truck", "train") if len(places) > 2 else ("truck",)
+    return ("truck", "train") if len(places) > 2 or reported == "train" else ("truck",)
 
 
 def _suspensions(vehicle: dict[str, Any]) -> tuple[bool, ...]:

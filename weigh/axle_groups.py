@@ -55,7 +55,7 @@ class Fronts:
     Attributes
     ----------
     pair_open, free_open : (B,), whether they may be twin steering axles, or ordinary axles
-    close : (B,), the second is too near the first to be a tractor's drive axle
+    close : (B,), the second is too near the first to be a tractor's drive axle, whatever its tyres
     pair_first : (B,), twin steering is the natural reading, taken when both give the same limit
     """
 
@@ -68,17 +68,15 @@ class Fronts:
 def fronts(columns: PassageColumns) -> Fronts:
     """Return what the first two axles may be; unknown tyres leave both readings open."""
     first, second = columns.tyres[:, 0], columns.tyres[:, 1]
-    spacing = columns.spacing_mm[:, 0]
     both_single = np.isin(first, _ONE_TYRE) & np.isin(second, _ONE_TYRE)
-    within_reach = spacing <= TWIN_STEERING_MM + SPACING_ERROR_MM
-    close = np.where(both_single, within_reach, spacing <= JOIN_MM)
+    close = columns.spacing_mm[:, 0] <= TWIN_STEERING_MM + SPACING_ERROR_MM
     # A driven axle does not steer; but so near the first, it is rather the report of the drive that errs.
-    pair_open = (first != DUAL) & (second != DUAL) & (within_reach | ~columns.driven[:, 1])
+    pair_open = (first != DUAL) & (second != DUAL) & (close | ~columns.driven[:, 1])
     return Fronts(
         pair_open=pair_open,
         free_open=~(both_single & close),
         close=close,
-        pair_first=pair_open & within_reach,
+        pair_first=pair_open & close,
     )
 
 

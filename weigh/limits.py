@@ -188,15 +188,19 @@ def kinds_open(columns: PassageColumns, tables: LimitTables) -> tuple[Bools, Boo
 
 
 def _kind_open(batch: _Batch, front: _Front, *, train: bool) -> Bools:
-    """Whether the kind may be read so: as reported, as the axles allow, as far as the table goes."""
+    """Whether the kind may be read so: as reported, as the axles allow, as far as the table goes.
+
+    A report comes from a camera that may be wrong, and truck for train is the classic error (domain.md
+    A2): a report opens a reading and closes none. A train reading is open where it is reported, where
+    there is room for a trailer, or where the table knows no truck.
+    """
     columns, count = batch.columns, batch.columns.axle_count
     has_truck = np.greater_equal(batch.rows.truck[count], 0)
     has_train = np.greater_equal(batch.rows.train[count], 0)
-    unknown = columns.is_kind(VehicleKind.UNKNOWN)
-    if train:
-        room = np.greater(batch.last_section, front.drive_section)
-        return has_train & (columns.is_kind(VehicleKind.TRAIN) | (unknown & room) | ~has_truck)
-    return has_truck & (columns.is_kind(VehicleKind.TRUCK) | unknown | ~has_train)
+    if not train:
+        return has_truck
+    room = np.greater(batch.last_section, front.drive_section)
+    return has_train & (columns.is_kind(VehicleKind.TRAIN) | room | ~has_truck)
 
 
 def _read(batch: _Batch, front: _Front, grouping: Grouping, *, train: bool) -> Limits:

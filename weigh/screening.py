@@ -3,7 +3,8 @@
 Order of precedence of the outcome:
 
 1. UNUSABLE, when the weighing cannot be relied on: nothing may be concluded from it, not even counted;
-2. STATISTICS_ONLY, when certificate, announcement or legal basis is missing on the day;
+2. STATISTICS_ONLY, when certificate, announcement or legal basis is missing on the day, or the passage
+   was not in the direction and on a lane that the site is registered, and so announced, with;
 3. OVERLOADED, when the adjudged gross mass is over the limit; an axle flag never makes it so;
 4. WITHIN.
 """
@@ -146,7 +147,7 @@ def _groups(columns: PassageColumns, limits: Limits, mpe_ppm: Ints, rule: Decisi
 
 def _doubts(columns: PassageColumns, limits: Limits, tables: LimitTables) -> Bools:
     truck, train = kinds_open(columns, tables)
-    against = (columns.is_kind(VehicleKind.TRUCK) & limits.train) | (
+    against = (columns.is_kind(VehicleKind.TRUCK) & train) | (
         columns.is_kind(VehicleKind.TRAIN) & ~limits.trailer.any(axis=1)
     )
     return np.stack(

@@ -157,9 +157,7 @@ def every_reading(vehicle: Vehicle, tables: LimitTables) -> list[Reading]:
 
 def too_close_to_drive(vehicle: Vehicle) -> bool:
     """Whether the second axle is too near the first to be a tractor's drive axle."""
-    if vehicle.tyres[1] in ONE_TYRE and vehicle.tyres[2] in ONE_TYRE:
-        return vehicle.gap[1] <= 2_100 + ERROR_MM
-    return vehicle.gap[1] <= 2_000
+    return vehicle.gap[1] <= 2_100 + ERROR_MM
 
 
 def front_possible(vehicle: Vehicle, *, paired: bool) -> bool:
@@ -198,10 +196,8 @@ def kinds_possible(vehicle: Vehicle, tables: LimitTables, *, paired: bool) -> se
     }
     if len(in_table) == 1:
         return in_table
-    if vehicle.kind != "unknown":
-        return {vehicle.kind}
     behind_drive = sections(vehicle)[front_sections(vehicle, paired=paired) + 1 :]
-    return {"truck", "train"} if behind_drive else {"truck"}
+    return {"truck", "train"} if behind_drive or vehicle.kind == "train" else {"truck"}
 
 
 def grouped(vehicle: Vehicle, *, paired: bool, error: int) -> tuple[list[list[int]], bool]:
@@ -428,8 +424,8 @@ def doubts(
     codes = []
     if vehicle.kind == "unknown" and len({reading.kind for reading in readings}) == 2:
         codes.append("kind-unknown")
-    impossible_train = vehicle.kind == "train" and not chosen.trailer
-    if vehicle.kind not in ("unknown", chosen.kind) or impossible_train:
+    may_pull = any(reading.kind == "train" for reading in readings)
+    if (vehicle.kind == "truck" and may_pull) or (vehicle.kind == "train" and not chosen.trailer):
         codes.append("kind-against-axles")
     if "unknown" in vehicle.tyres.values():
         codes.append("tyres-unknown")

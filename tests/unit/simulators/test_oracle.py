@@ -139,6 +139,11 @@ def test_the_sites_own_limit_lowers_and_never_raises() -> None:
     ("tyres", "spacings_mm", "vehicle", "limit_kg"),
     [
         ("sdd", [3500, 6500], {"kind": "unknown"}, 27_000),  # truck or train: the train
+        ("sdd", [3500, 6500], {"kind": "truck"}, 27_000),  # the camera may have missed the trailer
+        ("sddd", [3500, 6500, 1310], {"kind": "truck", "air_suspension": False}, 36_000),
+        ("sdn", [3500, 6500], {"kind": "train", "air_suspension": False}, 25_000),  # or invented one
+        ("????", [2250, 4300, 1350], {"kind": "truck", "air_suspension": False}, 31_000),
+        ("????", [2251, 4300, 1350], {"kind": "truck", "air_suspension": False}, 36_000),
         ("sdd", [4200, 1350], {"kind": "truck", "air_suspension": None}, 26_000),
         ("ssdd", [1900, 4200, 1350], {"kind": "truck", "air_suspension": None}, 32_000),
         ("sddd", [3500, 7000, 1830], {"kind": "train", "air_suspension": None}, 37_000),

@@ -100,12 +100,14 @@ def test_unknown_tyres_are_never_worse_than_any_tyres(
 
 @EXAMPLES
 @given(record=vehicles())
-def test_unknown_kind_is_never_worse_than_a_kind_the_axles_allow(record: WeighRecord) -> None:
-    records = [changed(record, kind=kind) for kind in VehicleKind]
-    unknown, truck, train = screen(*records)
-    for known in (truck, train):
-        if "kind-against-axles" not in known.doubts:
-            assert unknown.adjudication.limit_kg >= known.adjudication.limit_kg
+def test_a_report_of_the_kind_never_lowers_a_limit(record: WeighRecord) -> None:
+    kinds = (VehicleKind.UNKNOWN, VehicleKind.TRUCK, VehicleKind.TRAIN)
+    unknown, truck, train = screen(*(changed(record, kind=kind) for kind in kinds))
+    assert truck.adjudication.limit_kg == unknown.adjudication.limit_kg <= train.adjudication.limit_kg
+    assert ("kind-against-axles" in truck.doubts) >= (truck.taken_as == "train")
+    assert ("kind-against-axles" in train.doubts) >= (train.taken_as == "truck")
+    if "kind-against-axles" not in train.doubts:
+        assert train.adjudication.limit_kg == unknown.adjudication.limit_kg
 
 
 @pytest.mark.parametrize("formula", list(Formula))
