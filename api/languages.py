@@ -1,7 +1,8 @@
 """Languages of the web: zh-CN by default, English second; gettext catalogues compiled in memory at start.
 
 The msgids are the English texts, so English needs no catalogue. Which language a request gets:
-`?lang=`, then the cookie, then Accept-Language, then zh-CN.
+`?lang=`, then the cookie of the language switch, then zh-CN. What the browser prefers does not count: case
+files are Chinese, and what a reviewer sees must not depend on how the office's browser was installed.
 """
 
 import gettext
@@ -10,7 +11,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from babel import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from starlette.requests import Request
@@ -42,8 +42,4 @@ def known(text: str | None) -> Language | None:
 
 def language_of(request: Request) -> Language:
     """Return the language a request is to be answered in."""
-    chosen = known(request.query_params.get("lang")) or known(request.cookies.get(COOKIE))
-    if chosen is not None:
-        return chosen
-    wanted = [part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
-    return "en" if negotiate_locale(wanted, ["zh-CN", "zh", "en"], sep="-") == "en" else "zh-CN"
+    return known(request.query_params.get("lang")) or known(request.cookies.get(COOKIE)) or "zh-CN"

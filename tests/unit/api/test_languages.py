@@ -47,10 +47,12 @@ def test_catalogue_is_used() -> None:
     ("query", "cookie", "accept", "language"),
     [
         ("", "", "", "zh-CN"),
-        ("", "", "en-GB,en;q=0.9", "en"),
+        ("", "", "en-GB,en;q=0.9", "zh-CN"),
         ("", "", "zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
         ("", "", "de-DE,fr;q=0.8", "zh-CN"),
         ("", "zh-CN", "en", "zh-CN"),
+        ("", "en", "zh-CN", "en"),
+        ("lang=en", "", "zh-CN", "en"),
         ("lang=en", "zh-CN", "zh-CN", "en"),
         ("lang=tlh", "en", "zh-CN", "en"),
     ],
