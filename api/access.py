@@ -67,7 +67,7 @@ async def principal_of(request: Request) -> Principal:
     if not token:
         raise SignInNeeded("sign in first")
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         found = await accounts.session(conn, token_digest(token), wiring.now())
     if found is None or (found.demo and not wiring.demo):
         raise SignInNeeded("the session has ended; sign in again")

@@ -18,9 +18,11 @@ from api import (
     web_queue,
     web_session,
 )
-from api.access import SignInNeeded, principal_of
+from api.access import Principal, SignInNeeded, principal_of
 from api.auth import SignInBlocked, SignInRefused
+from api.languages import language_of
 from api.pages import render, translated
+from api.refusals import sentence_for
 from api.seals import SealChecks
 from api.shielding import Shielding
 from api.web_session import own_path
@@ -51,6 +53,9 @@ STATUS: dict[type[ZhichaoError], HTTPStatus] = {
     ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """How errors are answered; the nearest class counts, and what is not named is 500."""
+
+RETRY_AFTER_S = 5
+"""What a client is told to wait when the database or another service is away."""
 
 
 def create_app(wiring: Wiring) -> FastAPI:
@@ -103,6 +108,8 @@ async def _problem(request: Request, status: HTTPStatus, detail: str, error: Exc
     headers = {}
     if isinstance(error, SignInBlocked):
         headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, ServiceUnavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         if status is HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
@@ -110,11 +117,23 @@ async def _problem(request: Request, status: HTTPStatus, detail: str, error: Exc
     if isinstance(error, SignInNeeded):
         target = own_path(request.url.path) if request.method == "GET" else "/queue"
         return RedirectResponse(f"/login?next={target}", HTTPStatus.SEE_OTHER)
-    try:
-        person = await principal_of(request)
-    except NotPermitted:
-        person = None
-    heading = translated(request, "This did not work")
-    page = render(request, "problem.html", person=person, status=status, heading=heading, detail=detail)
+    page = render(
+        request,
+        "problem.html",
+        person=await _person_if_known(request, error),
+        status=status,
+        heading=translated(request, "This did not work"),
+        sentence=sentence_for(error, language_of(request)),
+        detail=detail,
+    )
     page.headers.update(headers)
     return page
+
+
+async def _person_if_known(request: Request, error: Exception) -> Principal | None:
+    if isinstance(error, ServiceUnavailable):  # the session lies in the database too; do not wait again
+        return None
+    try:
+        return await principal_of(request)
+    except (NotPermitted, ServiceUnavailable):
+        return None

@@ -82,7 +82,7 @@ async def check_password(wiring: Wiring, username: str, password: str, address: 
     if not username.isprintable():  # PostgreSQL has no text with NUL in it, and no account such a name
         raise SignInRefused("name or password is wrong")
     by_name, by_address = f"name:{username[:64]}@{address}", f"address:{address}"
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         until = await accounts.blocked_until(conn, [by_name, by_address], now)
         found = await accounts.account(conn, username)
     if until is not None:
@@ -90,11 +90,11 @@ async def check_password(wiring: Wiring, username: str, password: str, address: 
     stored = found.password_hash if found is not None else _nobodys_hash()
     right = await to_thread.run_sync(_matches, stored, password[:MAX_PASSWORD])
     if found is None or not right or found.disabled or (found.demo and not wiring.demo):
-        async with wiring.pool.connection() as conn:
+        async with wiring.transaction() as conn:
             await accounts.count_failure(conn, by_name, allowed=TRIES_PER_NAME, now=now)
             await accounts.count_failure(conn, by_address, allowed=TRIES_PER_ADDRESS, now=now)
         raise SignInRefused("name or password is wrong")
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         await accounts.clear_failures(conn, by_name)
     return found
 
@@ -104,7 +104,7 @@ async def sign_in(wiring: Wiring, username: str, password: str, address: str) ->
     found = await check_password(wiring, username, password, address)
     now = wiring.now()
     fresh = SignedIn(secrets.token_urlsafe(32), secrets.token_urlsafe(24), now + wiring.session_length)
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         await accounts.add_session(
             conn,
             token_sha256=token_digest(fresh.token),
@@ -118,5 +118,5 @@ async def sign_in(wiring: Wiring, username: str, password: str, address: str) ->
 
 async def sign_out(wiring: Wiring, token: str) -> None:
     """End the session of a token."""
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         await accounts.drop_session(conn, token_digest(token))

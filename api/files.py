@@ -45,7 +45,7 @@ async def image(
 ) -> Response:
     """Return an image of a flagged passage, byte for byte as captured."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         content_type = await shown_image(conn, sha256)
     path = wiring.blobs.path(sha256)
     if content_type is None or not path.is_file():
@@ -62,7 +62,7 @@ async def package(
 ) -> Response:
     """Return a sealed package as a tar file whose bytes depend on the package alone."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         folder = await package_folder(conn, event_id, supplement)
     path = wiring.evidence_root / folder if folder else None
     if path is None or not path.is_dir():

@@ -37,6 +37,9 @@ class ItemView:
     reading: PlateReading | None
     proposal: Proposal
     captures: list[ShownCapture]
+    """The images in the package, and no others: a decision rests on what is sealed."""
+    late_captures: list[ShownCapture]
+    """Images that arrived after sealing: listed, never shown."""
     chart: AxleChart
     seal: SealReport
     claim: Claim | None
@@ -62,7 +65,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         There is no such case, or its passage is not stored here.
     """
     now = wiring.now()
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         book = PostgresCaseBook(conn)
         case = await book.case(case_id)
         seen = await book.on_screen(case)
@@ -85,7 +88,8 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         reading=None if shown.reading is None else PlateReading.model_validate(shown.reading),
         chart=axle_chart(screening, record),
         proposal=Proposal.model_validate(case.proposal),
-        captures=shown.captures,
+        captures=[capture for capture in shown.captures if capture.in_evidence],
+        late_captures=[capture for capture in shown.captures if not capture.in_evidence],
         seal=await seals.for_view(case.package_folder),
         claim=running,
         mine=running is not None and running.username == person.username,

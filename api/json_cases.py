@@ -126,7 +126,7 @@ async def list_cases(
 ) -> CasePage:
     """List cases by state, oldest passage first."""
     wanted = QueueFilter(states=tuple(state or CaseState), after=CaseId(after) if after else None)
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         found = await case_page(conn, wanted, limit=limit + 1)
     following = found[limit - 1].case_id if len(found) > limit else None
     return CasePage(cases=[document_of(case) for case in found[:limit]], next=following)
@@ -135,7 +135,7 @@ async def list_cases(
 @router.get("/{case_id}")
 async def get_case(request: Request, case_id: CaseId, person: SignedInPerson) -> CaseDetail:
     """Return one case; reviews of an undecided case are withheld (blind review)."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         book = PostgresCaseBook(conn)
         case = await book.case(case_id)
         seen = await book.on_screen(case)
@@ -163,7 +163,7 @@ async def get_case(request: Request, case_id: CaseId, person: SignedInPerson) ->
 async def claim_case(request: Request, case_id: CaseId, person: ChangingPerson) -> ClaimDocument:
     """Claim a case for ten minutes."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         held = await claims.claim(PostgresCaseBook(conn), case_id, username=person.username, now=wiring.now())
     return ClaimDocument(case_id=case_id, fencing_token=held.fencing_token, expires_at=held.expires_at)
 
@@ -174,7 +174,7 @@ async def renew_claim(
 ) -> ClaimDocument:
     """Extend a claim to ten minutes from now."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         held = await claims.renew(
             PostgresCaseBook(conn),
             case_id,
@@ -189,7 +189,7 @@ async def renew_claim(
 async def release_claim(request: Request, case_id: CaseId, person: ChangingPerson, token: ClaimToken) -> None:
     """Hand a case back undecided."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         await claims.release(
             PostgresCaseBook(conn),
             case_id,
@@ -206,7 +206,7 @@ async def decide_case(
     """Decide a round of review; 409 where claim, version or anything shown has changed."""
     wiring = wiring_of(request)
     decision = Decision(case_id=case_id, username=person.username, **submitted.model_dump())
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         outcome = await decide(
             PostgresCaseBook(conn),
             decision,

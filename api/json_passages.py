@@ -104,7 +104,7 @@ async def list_passages(
 ) -> PassagePage:
     """List all passages, oldest first."""
     begin = cursor_of(after) if after else None
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         found = await export_page(conn, after=begin, limit=limit + 1)
     return PassagePage(
         passages=[PassageDocument.model_validate(one, from_attributes=True) for one in found[:limit]],
@@ -117,7 +117,7 @@ async def get_passage(
     request: Request, person: SignedInPerson, event_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 ) -> PassageDocument:
     """Return one passage."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         found = await export_one(conn, event_id)
     if found is None:
         raise NotFound(f"there is no passage {event_id}")
@@ -132,7 +132,7 @@ async def list_quarantine(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> QuarantinePage:
     """List refused messages, latest first."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         found = await quarantine_page(conn, before=before, limit=limit)
     return QuarantinePage(
         messages=[QuarantineDocument.model_validate(one, from_attributes=True) for one in found],

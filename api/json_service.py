@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.access import SignedInPerson, address_of, wiring_of
 from api.auth import sign_in
+from domain.errors import ServiceUnavailable
 from store.case_queries import cases_by_state
 from store.jobs import count_jobs
 from store.overview import device_lines, packages_by_state, totals
@@ -80,8 +81,11 @@ async def readyz(request: Request, response: Response) -> Health:
     """Say whether the database answers and everything else the service named is ready."""
     wiring = wiring_of(request)
     problems = []
-    async with wiring.pool.connection() as conn:
-        await conn.execute("SELECT 1")
+    try:
+        async with wiring.transaction() as conn:
+            await conn.execute("SELECT 1")
+    except ServiceUnavailable as away:
+        problems.append(str(away))
     for check in wiring.ready_checks:
         problem = await to_thread.run_sync(check)
         if problem is not None:
@@ -101,7 +105,7 @@ async def open_session(request: Request, credentials: Credentials) -> BearerToke
 @router.get("/api/v1/overview", tags=["service"])
 async def overview(request: Request, person: SignedInPerson) -> Overview:
     """Count messages, packages, cases and failed jobs."""
-    async with wiring_of(request).pool.connection() as conn, conn.transaction():
+    async with wiring_of(request).transaction() as conn, conn.transaction():
         counted = await totals(conn)
         packages = await packages_by_state(conn)
         cases = await cases_by_state(conn)
@@ -122,6 +126,6 @@ async def overview(request: Request, person: SignedInPerson) -> Overview:
 @router.get("/api/v1/stations", tags=["service"])
 async def stations(request: Request, person: SignedInPerson) -> list[DeviceStatus]:
     """Return every registered device with what was heard of it."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         lines = await device_lines(conn)
     return [DeviceStatus.model_validate(line, from_attributes=True) for line in lines]

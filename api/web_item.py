@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 
 from api.access import ChangingPerson, Principal, SignedInPerson, wiring_of
 from api.item_view import item_view
+from api.languages import language_of
 from api.pages import render, translated
+from api.refusals import sentence_for
 from api.seals import SealChecks
 from cases.claims import claim, claim_next, release, renew
 from cases.plates import normalised_plate
@@ -18,7 +20,7 @@ from cases.reasons import BY_CODE, REJECT_REASONS
 from cases.review import Decision, decide
 from cases.states import ROUNDS
 from domain.casework import QueueFilter, Verdict
-from domain.errors import ConflictingChange, NotPermitted, RuleViolation
+from domain.errors import ConflictingChange, NotPermitted, RuleViolation, ZhichaoError
 from domain.ids import CaseId
 from store.cases import PostgresCaseBook
 
@@ -68,7 +70,7 @@ async def _page(
     *,
     status: int = 200,
     problem: str | None = None,
-    detail: str | None = None,
+    refused: ZhichaoError | None = None,
     draft: dict[str, str] | None = None,
 ) -> Response:
     view = await item_view(wiring_of(request), seals_of(request), case_id, person)
@@ -81,7 +83,8 @@ async def _page(
         reasons=REJECT_REASONS,
         key=secrets.token_urlsafe(16),
         problem=problem,
-        detail=detail,
+        sentence=None if refused is None else sentence_for(refused, language_of(request)),
+        detail=None if refused is None else str(refused),
         draft=draft or {"plate": "", "reason": "", "note": ""},
     )
 
@@ -97,11 +100,11 @@ async def claim_item(request: Request, case_id: CaseId, person: ChangingPerson) 
     """Claim a case and show it."""
     wiring = wiring_of(request)
     try:
-        async with wiring.pool.connection() as conn, conn.transaction():
+        async with wiring.transaction() as conn, conn.transaction():
             await claim(PostgresCaseBook(conn), case_id, username=person.username, now=wiring.now())
     except (ConflictingChange, NotPermitted, RuleViolation) as refused:
         problem = translated(request, "This case cannot be claimed.")
-        return await _page(request, case_id, person, status=409, problem=problem, detail=str(refused))
+        return await _page(request, case_id, person, status=409, problem=problem, refused=refused)
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 
@@ -111,7 +114,7 @@ async def renew_item(
 ) -> Response:
     """Extend the claim while the page is visible; answers how long it now lasts."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         held = await renew(
             PostgresCaseBook(conn),
             case_id,
@@ -129,7 +132,7 @@ async def skip_item(
     """Hand a case back undecided and claim the next one behind it."""
     wiring = wiring_of(request)
     wanted = QueueFilter(states=tuple(ROUNDS), after=case_id)
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         book = PostgresCaseBook(conn)
         await release(book, case_id, username=person.username, fencing_token=token, now=wiring.now())
         following = await claim_next(book, wanted, username=person.username, now=wiring.now())
@@ -150,7 +153,7 @@ async def decide_item(
     if problem is not None:
         return await _page(request, case_id, person, status=422, problem=problem, draft=draft)
     try:
-        async with wiring.pool.connection() as conn, conn.transaction():
+        async with wiring.transaction() as conn, conn.transaction():
             await decide(
                 PostgresCaseBook(conn),
                 form.decision(case_id, person.username),
@@ -163,12 +166,12 @@ async def decide_item(
             request, "Something has changed since you looked. Your draft is kept: check again."
         )
         return await _page(
-            request, case_id, person, status=409, problem=problem, detail=str(changed), draft=draft
+            request, case_id, person, status=409, problem=problem, refused=changed, draft=draft
         )
     except (NotPermitted, RuleViolation) as refused:
         problem = translated(request, "The decision was not accepted.")
         return await _page(
-            request, case_id, person, status=422, problem=problem, detail=str(refused), draft=draft
+            request, case_id, person, status=422, problem=problem, refused=refused, draft=draft
         )
     return RedirectResponse(f"/cases/{case_id}/done", 303)
 
@@ -176,7 +179,7 @@ async def decide_item(
 @router.get("/cases/{case_id}/done")
 async def decided_item(request: Request, case_id: CaseId, person: SignedInPerson) -> Response:
     """Say that the decision is stored, without saying what earlier rounds decided."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         case = await PostgresCaseBook(conn).case(case_id)
     return render(request, "done.html", person=person, case=case)
 

@@ -20,7 +20,7 @@ async def refused_page(
     request: Request, person: SignedInPerson, before: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Show what was refused, latest first, with reasons and advice."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         entries = await quarantine_page(conn, before=before, limit=PAGE)
         counts = await count_quarantine(conn)
     more = f"/quarantine?before={entries[-1].quarantine_id}" if len(entries) == PAGE else None
@@ -30,7 +30,7 @@ async def refused_page(
 @router.get("/stations")
 async def stations_page(request: Request, person: SignedInPerson) -> Response:
     """Show every registered device: status, clock, spool, duplicates."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         devices = await device_lines(conn)
     return render(request, "stations.html", person=person, devices=devices)
 
@@ -38,6 +38,6 @@ async def stations_page(request: Request, person: SignedInPerson) -> Response:
 @router.get("/jobs")
 async def jobs_page(request: Request, person: SignedInPerson) -> Response:
     """Show the jobs that were given up."""
-    async with wiring_of(request).pool.connection() as conn:
+    async with wiring_of(request).transaction() as conn:
         jobs = await failed_jobs(conn, limit=PAGE)
     return render(request, "jobs.html", person=person, jobs=jobs)

@@ -54,7 +54,7 @@ async def queue_page(
 ) -> Response:
     """Show the cases awaiting review, oldest first."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn:
+    async with wiring.transaction() as conn:
         found = await case_page(conn, asked.wanted, limit=PAGE + 1, newest_first=asked.order == "newest")
         counts = await cases_by_state(conn)
         holders = await claims_of(conn, [case.case_id for case in found], wiring.now())
@@ -80,7 +80,7 @@ async def take_next(
 ) -> Response:
     """Claim the oldest case this person may review and lead to it."""
     wiring = wiring_of(request)
-    async with wiring.pool.connection() as conn, conn.transaction():
+    async with wiring.transaction() as conn, conn.transaction():
         claimed = await claim_next(
             PostgresCaseBook(conn), asked.wanted, username=person.username, now=wiring.now()
         )

@@ -1,6 +1,7 @@
 """What the service hands to the web: one frozen bag of everything `create_app` needs."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any, Protocol
 
 from cases.ports import SealReport
 from domain.ids import Sha256
-from store.connection import Pool
+from store.connection import Connection, Pool
+from store.transactions import transaction
+
+DATABASE_WAIT_S = 5.0
+"""How long a request waits for a connection before it is answered with 503."""
 
 
 class Blobs(Protocol):
@@ -45,3 +50,7 @@ class Wiring:
     ready_checks: Sequence[Callable[[], str | None]] = ()
     """Each returns None or what is not ready, for /readyz."""
     now: Callable[[], datetime] = field(default=utc_now)
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        """Give a connection as `store.transactions.transaction` does, waiting `DATABASE_WAIT_S` at most."""
+        return transaction(self.pool, timeout_s=DATABASE_WAIT_S)

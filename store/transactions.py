@@ -18,8 +18,13 @@ _LIMIT_EXCEEDED = "54"
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, *, timeout_s: float | None = None) -> AsyncIterator[Connection]:
     """Give a connection whose work is committed at the end of the block, or rolled back if it raises.
+
+    Parameters
+    ----------
+    timeout_s
+        How long to wait for a free connection; the pool's own time where None.
 
     Raises
     ------
@@ -28,7 +33,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         Whether a commit took place may be unknown: what is done again must be idempotent.
     """
     with _told_apart():
-        async with pool.connection() as conn:
+        async with pool.connection(timeout=timeout_s) as conn:
             yield conn
 
 
