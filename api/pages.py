@@ -11,6 +11,7 @@ from starlette.requests import Request
 from api import words
 from api.access import Principal, wiring_of
 from api.languages import LANGUAGES, Language, language_of, translations
+from api.step_notes import step_note
 from cases.leads import BEIJING
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,6 +50,7 @@ def _environment(language: Language) -> Environment:
         state_name=lambda state: words.state_name(state, language),
         clause=lambda cited: words.clause_words(cited, language),
         advice=lambda code: words.refusal_advice(code, language),
+        step_note=lambda note: step_note(note, language),
         say=lambda pair: pair["zh" if language == "zh-CN" else "en"],
     )
     return environment
