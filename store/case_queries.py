@@ -42,6 +42,8 @@ class ShownCapture:
     size_bytes: int
     width_px: int
     height_px: int
+    in_evidence: bool
+    """False for an image that arrived after sealing: no package holds it, and nothing may rest on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +138,9 @@ async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exh
 async def _captures(conn: Connection, event_id: str) -> list[ShownCapture]:
     async with conn.cursor(row_factory=class_row(ShownCapture)) as cursor:
         await cursor.execute(
-            """SELECT event_id, role, device_id, blob_sha256, captured_at, size_bytes, width_px, height_px
-               FROM capture WHERE passage_event_id = %s
+            """SELECT event_id, role, device_id, blob_sha256, captured_at, size_bytes, width_px, height_px,
+                   in_evidence
+               FROM shown_capture WHERE passage_event_id = %s
                ORDER BY array_position(ARRAY['front', 'rear', 'side', 'plate', 'panorama'], role),
                    event_id""",
             [event_id],

@@ -247,7 +247,10 @@ class PostgresCaseBook:
             raise ConflictingChange("this round of review is already decided; reload the page") from error
 
     async def on_screen(self, case: CaseFile) -> dict[str, Sha256]:
-        """Return digests by part of all a reviewer decides on, as stored at this moment."""
+        """Return digests by part of all a reviewer decides on, as stored at this moment.
+
+        Images that came too late for the package are no part of it.
+        """
         async with self._conn.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """SELECT p.screening, p.record, p.context,
@@ -256,8 +259,9 @@ class PostgresCaseBook:
                        (SELECT jsonb_agg(jsonb_build_array(k.folder, k.tagmanifest, k.state)
                                          ORDER BY k.supplement)
                         FROM package k WHERE k.event_id = p.event_id) AS packages,
-                       (SELECT jsonb_agg(jsonb_build_array(i.role, i.blob_sha256) ORDER BY i.event_id)
-                        FROM capture i WHERE i.passage_event_id = p.event_id) AS images
+                       (SELECT jsonb_agg(DISTINCT jsonb_build_array(i.role, i.blob_sha256))
+                        FROM shown_capture i
+                        WHERE i.passage_event_id = p.event_id AND i.in_evidence) AS images
                    FROM passage p WHERE p.event_id = %s AND p.captured_at = %s""",
                 [case.event_id, case.captured_at],
             )

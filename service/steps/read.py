@@ -28,5 +28,5 @@ def read_plates(engine: PlateEngine, blobs: BlobStore, captures: Sequence[Stored
 
 def captures_read(hit: Hit, reading: PlateReading) -> tuple[StoredCapture, ...]:
     """Return the hit's captures that the reading was made from."""
-    digests = {one.image_sha256 for one in reading.captures}
-    return tuple(capture for capture in hit.captures if capture.blob_sha256 in digests)
+    named = {(one.role, one.image_sha256) for one in reading.captures}
+    return tuple(capture for capture in hit.captures if (capture.meta.role, capture.blob_sha256) in named)

@@ -9,6 +9,15 @@ CREATE TABLE reading (
     PRIMARY KEY (event_id, supplement)
 );
 
+-- Captures as a reviewer is shown them. A package holds the captures that the reading it was sealed with
+-- names; one that is paired afterwards is kept and listed, but no seal vouches for it: nobody decides on it.
+CREATE VIEW shown_capture AS
+SELECT event_id, passage_event_id, role, device_id, blob_sha256, captured_at, size_bytes, width_px, height_px,
+    EXISTS (SELECT FROM reading r, jsonb_array_elements(r.reading -> 'captures') AS named
+            WHERE r.event_id = i.passage_event_id
+              AND named ->> 'role' = i.role AND named ->> 'image_sha256' = i.blob_sha256) AS in_evidence
+FROM capture i;
+
 -- built -> stamped -> logged -> complete; each step's bytes are stored before the next begins.
 CREATE TABLE package (
     event_id          text NOT NULL,

@@ -11,7 +11,9 @@ import pytest
 from api.app import create_app
 from api.auth import TRIES_PER_NAME
 from api.shielding import MAX_BODY_BYTES
-from tests.fixtures.office import PASSWORD, Office
+from domain.events import CaptureRole
+from simulators.scene import photograph
+from tests.fixtures.office import PASSWORD, Office, six_axle_train
 
 pytestmark = pytest.mark.anyio
 
@@ -261,3 +263,17 @@ async def test_over_the_bridges_sign_alone_no_amount_is_proposed(
     assert "第27条" in page.text
     assert "建议：" not in page.text
     assert " 元" not in page.text
+
+
+async def test_an_image_that_came_too_late_is_listed_apart_and_not_shown(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    case = await office.open_case(0)
+    other_train = photograph(six_axle_train(1), CaptureRole.FRONT)
+    late = await office.store_late_capture(0, CaptureRole.FRONT, other_train)
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    for language, words in (("zh-CN", "封存后到达，不属于证据"), ("en", "Arrived after sealing, not part")):
+        page = (await client.get(f"/cases/{case.case_id}", params={"lang": language})).text
+        assert f"{late[:12]}" in page.partition(words)[2]
+        assert f"/images/{late}" not in page
+        assert all(f'src="/images/{digest}"' in page for digest in case.images)

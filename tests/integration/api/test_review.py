@@ -13,11 +13,14 @@ from cases.review import Decided, Decision, decide, decision_leaf
 from cases.states import ROUNDS
 from domain.casework import CaseState, QueueFilter, Verdict
 from domain.errors import ConflictingChange, NotPermitted, RuleViolation
+from domain.events import CaptureRole
 from domain.ids import CaseId
 from evidence import DECISION, check_statement, sign_decision
+from simulators.scene import photograph
+from store.case_queries import exhibit
 from store.cases import PostgresCaseBook
 from store.outbox import leaf_hash
-from tests.fixtures.office import Office, OpenedCase
+from tests.fixtures.office import CAPTURED_AT, Office, OpenedCase, six_axle_train
 
 pytestmark = pytest.mark.anyio
 
@@ -148,6 +151,21 @@ async def test_whatever_changed_since_it_was_shown_stops_the_decision(office: Of
     with pytest.raises(ConflictingChange, match="moved on"):
         await submit(office, replace(decision, version=decision.version + 1))
     assert await state_of(office, case.case_id) is CaseState.AWAITING_FIRST
+
+
+async def test_an_image_that_comes_after_sealing_is_nobodys_evidence(office: Office) -> None:
+    case = await office.open_case(0)
+    decision = await claimed(office, case, "limei")
+    other_train = photograph(six_axle_train(1), CaptureRole.FRONT)
+    late = await office.store_late_capture(0, CaptureRole.FRONT, other_train)
+    # The very image that is sealed, sent again under another role, is not what was read and sealed either.
+    again = await office.store_late_capture(0, CaptureRole.PANORAMA, office.blobs.get(case.images[0]))
+    async with office.pool.connection() as conn:
+        shown = await exhibit(conn, case.event_id, CAPTURED_AT)
+    assert shown is not None
+    assert [one.blob_sha256 for one in shown.captures if one.in_evidence] == list(case.images)
+    assert [one.blob_sha256 for one in shown.captures if not one.in_evidence] == [late, again]
+    assert (await submit(office, decision)).state is CaseState.AWAITING_SECOND
 
 
 async def test_a_flipped_bit_in_the_package_forbids_confirming_but_not_rejecting(office: Office) -> None:

@@ -17,7 +17,7 @@ from domain.events import (
 from domain.ids import DeviceId, Epoch, Sequence, SiteId, StationId, sha256_of
 from domain.refusals import RefusalCode
 from domain.registry import Announcement, Certificate, LegalBasis, Site, StationContext
-from domain.screening import Adjudication, Formula, Outcome, Screening
+from domain.screening import Adjudication, Formula, LimitStep, Outcome, Screening
 from store.connection import Connection
 from store.intake_batch import CaptureRow, IntakeBatch, Key, PassageRow, RefusalRow
 from store.registry import load_registry, parse_registry
@@ -140,12 +140,15 @@ async def with_registry(conn: Connection) -> Connection:
 def screening(outcome: Outcome) -> Screening:
     """A screening with this outcome; its figures hang together but no table was asked."""
     over_kg = 6_000 if outcome is Outcome.OVERLOADED else 0
+    limit_kg = 18_000 if over_kg else 31_000
     return Screening(
         outcome=outcome,
         vehicle_code="15",
         taken_as="truck",
         groups=(),
-        limit_steps=(),
+        limit_steps=(
+            LimitStep(row="test", clause="Art. 3", amount_kg=limit_kg, running_kg=limit_kg, note="made up"),
+        ),
         adjudication=Adjudication(
             measured_gross_kg=26_000,
             formula=Formula.DEDUCT,
@@ -155,7 +158,7 @@ def screening(outcome: Outcome) -> Screening:
             after_deduction_kg=24_700,
             after_guard_kg=24_000,
             adjudged_kg=24_000,
-            limit_kg=18_000 if over_kg else 31_000,
+            limit_kg=limit_kg,
             over_kg=over_kg,
             over_ppm=333_333 if over_kg else 0,
         ),
