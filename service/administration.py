@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from api.auth import hash_password
+from domain.errors import ConfigurationError
+from ingest.decoders import load_decoders
 from service.reach import database_of
 from service.settings import Settings
 from store.accounts import add_account
@@ -18,8 +20,21 @@ async def migrate_database(settings: Settings) -> list[str]:
 
 
 async def load_registry_file(settings: Settings, path: Path) -> str:
-    """Load a registry file and return one line of what it held; errors as `store.registry`."""
+    """Load a registry file and return one line of what it held; errors as `store.registry`.
+
+    Raises
+    ------
+    ConfigurationError
+        Also where a device names a decoder that is not there: all its messages would be refused.
+    """
     registry = read_registry(path)
+    decoders = sorted(load_decoders())
+    for device in registry.devices:
+        if device.decoder not in decoders:
+            raise ConfigurationError(
+                f"{path}: device {device.station_id}/{device.device_id} names the decoder "
+                f"{device.decoder!r}; choose from: {', '.join(decoders)}"
+            )
     async with database_of(settings) as url:
         await migrate(url)
         async with await connect(url) as conn:

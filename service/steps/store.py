@@ -1,8 +1,9 @@
 """Step 2: a batch of arrivals becomes durable, in one transaction, before anything is acknowledged.
 
 Rules
-1. A device that was not registered on the day of its message is refused, not stored: nobody could
-   say later what it was.
+1. A device that was not registered on the day of its message, or as something else (a camera that
+   weighs, another maker's decoder), is refused, not stored: nobody could say later what it was. So is
+   a message of a day on which nothing is known of the site.
 2. Images lie in the blob store before the row that names them is committed.
 3. A flagged passage, its hit and its job are one transaction (`store.intake`).
 4. Nothing here blocks the event loop: screening and disk run in threads.
@@ -12,12 +13,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from domain.events import CaptureMessage, StatusMessage, WeighMessage, Wire
+from domain.events import CaptureMessage, Decoded, StatusMessage, WeighMessage, Wire
 from domain.ids import DeviceId, Epoch, Sha256, StationId, sha256_of
 from domain.ids import Sequence as SequenceNumber
 from domain.refusals import RefusalCode
 from domain.registry import StationContext
 from ingest.arrivals import Accepted, Arrival, Claims, Refusal, Refused, Settled
+from ingest.decoders import Decoders, load_decoders
 from ingest.header import body_offset
 from service.steps.screen import Screener
 from store.blobs import BlobStore
@@ -33,13 +35,16 @@ from store.intake_batch import (
     Stored,
     StoreOutcome,
 )
-from store.registry import KnownDevice, contexts_at, known_devices
+from store.registry import KnownDevice, contexts_at, known_devices, local_day
 from store.station_status import record_statuses
 from store.transactions import transaction
 
 NATIVE_PREFIX = "zhichao/v1/"
 GATEWAY_PAIRING_WINDOW = timedelta(seconds=10)
 """The vendors' own matchNo time-out (domain.md D1)."""
+
+_MAY_SEND = {"wim": WeighMessage, "camera": CaptureMessage, "gateway": WeighMessage | CaptureMessage}
+"""What each kind of device sends besides its status."""
 
 _Known = dict[tuple[StationId, DeviceId], KnownDevice]
 
@@ -58,6 +63,7 @@ class DatabaseSink:
         self._blobs = blobs
         self._screener = screener
         self._capture_wait = capture_wait
+        self._decoders = Decoders(load_decoders().values())
 
     async def store(self, arrivals: Sequence[Arrival]) -> Sequence[Settled]:
         """Commit all of `arrivals`, or none; see `ingest.arrivals.Sink.store`."""
@@ -65,7 +71,7 @@ class DatabaseSink:
             known = await known_devices(conn)
             contexts = await _contexts(conn, arrivals)
             checked = [
-                _registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
+                self._registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
             ]
             batch, order = await self._batch(checked, contexts, known)
             await self._blobs.put_all(list(batch.blobs()))
@@ -73,6 +79,16 @@ class DatabaseSink:
             await record_statuses(conn, _statuses(checked))
         fates = dict(zip(order, stored, strict=True))
         return [_settled(one, fates.get(place)) for place, one in enumerate(checked)]
+
+    def _registered(self, one: Arrival, known: _Known, context: StationContext | None) -> Arrival:
+        """Refuse what comes from nobody we know, or from somebody as whom we do not know it."""
+        if isinstance(one, Refused):
+            return one
+        decoder = self._decoders.for_topic(one.wire.topic)
+        objection = _objection(one.decoded, known, context, decoder.name if decoder else None)
+        if objection is None:
+            return one
+        return Refused(one.wire, _claims(one.decoded), objection.code, objection.detail)
 
     async def _batch(
         self, checked: Sequence[Arrival], contexts: Sequence[StationContext | None], known: _Known
@@ -126,25 +142,40 @@ async def _contexts(conn: Connection, arrivals: Sequence[Arrival]) -> list[Stati
     return [by_place.get(place) for place in range(len(arrivals))]
 
 
-def _registered(one: Arrival, known: _Known, context: StationContext | None) -> Arrival:
-    """Refuse what comes from nobody we know."""
-    if isinstance(one, Refused):
-        return one
-    decoded = one.decoded
+def _objection(
+    decoded: Decoded, known: _Known, context: StationContext | None, decoder: str | None
+) -> Refusal | None:
+    """Return why the registry does not allow this message; None where it does."""
     origin = decoded.status if isinstance(decoded, StatusMessage) else decoded.header
-    station, device = origin.station, origin.device
-    if (station, device) in known and (context is not None or isinstance(decoded, StatusMessage)):
-        return one
-    if station not in {registered for registered, _ in known}:
-        code, detail = RefusalCode.UNKNOWN_STATION, f"station {station} is not registered"
-    elif (station, device) not in known:
-        code, detail = RefusalCode.UNKNOWN_DEVICE, f"station {station} has no device {device}"
-    else:
-        code, detail = (
-            RefusalCode.UNKNOWN_DEVICE,
-            f"{station}/{device} was not registered on the day of capture",
-        )
-    return Refused(decoded.wire, _claims(decoded), code, detail)
+    station, name = origin.station, f"{origin.station}/{origin.device}"
+    device = known.get((station, origin.device))
+    if device is None:
+        if station in {registered for registered, _ in known}:
+            return Refusal(RefusalCode.UNKNOWN_DEVICE, f"station {station} has no device {origin.device}")
+        return Refusal(RefusalCode.UNKNOWN_STATION, f"station {station} is not registered")
+    if decoder != device.decoder:
+        detail = f"{name} is registered with decoder {device.decoder}; this topic is read by {decoder}"
+        return Refusal(RefusalCode.UNKNOWN_DEVICE, detail)
+    if isinstance(decoded, StatusMessage):
+        return None
+    return _objection_to_event(decoded, device, name, context)
+
+
+def _objection_to_event(
+    event: WeighMessage | CaptureMessage, device: KnownDevice, name: str, context: StationContext | None
+) -> Refusal | None:
+    day = local_day(event.header.captured_at)
+    if not device.valid_from <= day <= (device.valid_to or day):
+        detail = f"{name} was not registered on the day of capture, {day}"
+        return Refusal(RefusalCode.UNKNOWN_DEVICE, detail)
+    if not isinstance(event, _MAY_SEND[device.kind]):
+        what = "weigh records" if isinstance(event, WeighMessage) else "captures"
+        detail = f"{name} is registered as a {device.kind}: no {what} from it"
+        return Refusal(RefusalCode.UNKNOWN_DEVICE, detail)
+    if context is None:
+        detail = f"nothing is registered about the site of {name} for the day of capture, {day}"
+        return Refusal(RefusalCode.UNKNOWN_STATION, detail)
+    return None
 
 
 def _statuses(checked: Sequence[Arrival]) -> list[StatusMessage]:

@@ -1,23 +1,25 @@
 """The ingester's sink against a real database: who is refused, and what is a duplicate."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from psycopg import sql
 
 from domain.errors import ServiceUnavailable
-from domain.events import StationState, StationStatus, StatusMessage, WeighMessage
+from domain.events import CaptureMessage, StationState, StationStatus, StatusMessage, WeighMessage
 from domain.ids import DeviceId, StationId
 from domain.refusals import RefusalCode
-from ingest.arrivals import Accepted, Claims, Refusal, Refused
+from ingest.arrivals import Accepted, Claims, Refusal, Refused, Settled
 from service.settings import Settings
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
 from store.blobs import BlobStore
 from store.connection import Pool
+from store.registry import LOCAL_TIME, load_registry, parse_registry
 from store.transactions import transaction
-from tests.integration.store.messages import SCALE, STATION, T0, capture, passage, with_registry
+from tests.integration.store.messages import REGISTRY, SCALE, STATION, T0, capture, passage, with_registry
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +39,24 @@ async def _count(pool: Pool, table: str) -> int:
     return row[0] if row else 0
 
 
-def _moved(message: WeighMessage, **header: object) -> WeighMessage:
+GATEWAY = """
+[[devices]]
+station_id = "S1"
+device_id = "gw-1"
+kind = "gateway"
+decoder = "gateway-json"
+valid_from = 2026-01-01
+"""
+ENDED = "valid_from = 2026-01-01\nvalid_to = 2026-11-22\n\n[[stations]]"
+
+_Message = TypeVar("_Message", WeighMessage, CaptureMessage)
+
+
+def _through(topic: str, message: _Message) -> _Message:
+    return message.model_copy(update={"wire": message.wire.model_copy(update={"topic": topic})})
+
+
+def _moved(message: _Message, **header: object) -> _Message:
     return message.model_copy(update={"header": message.header.model_copy(update=header)})
 
 
@@ -71,6 +90,76 @@ async def test_strangers_are_refused_and_the_rest_is_stored(sink: DatabaseSink, 
         None,
     ]
     assert (await _count(pool, "passage"), await _count(pool, "quarantine")) == (1, 3)
+
+
+def _shown(settled: Settled) -> tuple[RefusalCode, str] | None:
+    return None if settled.refusal is None else (settled.refusal.code, settled.refusal.detail)
+
+
+@pytest.mark.parametrize(
+    ("captured_at", "stored"),
+    [
+        (datetime(2025, 12, 31, 15, 59, 59, tzinfo=UTC), False),
+        (datetime(2025, 12, 31, 16, tzinfo=UTC), True),  # 1 January 2026 in China, the camera's first day
+        (datetime(2026, 12, 31, 15, 59, 59, tzinfo=UTC), True),
+        (datetime(2026, 12, 31, 16, tzinfo=UTC), False),
+    ],
+)
+async def test_a_device_counts_on_its_days_only(
+    sink: DatabaseSink, captured_at: datetime, stored: bool
+) -> None:
+    (settled,) = await sink.store([Accepted(capture(1, at=captured_at).message)])
+    day = captured_at.astimezone(LOCAL_TIME).date()
+    refusal = (RefusalCode.UNKNOWN_DEVICE, f"S1/cam-front was not registered on the day of capture, {day}")
+    assert _shown(settled) == (None if stored else refusal)
+
+
+async def test_a_device_sends_only_what_its_kind_sends(sink: DatabaseSink, pool: Pool) -> None:
+    weighing_camera = _moved(passage(1).message, device=DeviceId("cam-front"))
+    settled = await sink.store([Accepted(weighing_camera), Accepted(capture(1, device="wim-1").message)])
+    assert [_shown(one) for one in settled] == [
+        (RefusalCode.UNKNOWN_DEVICE, "S1/cam-front is registered as a camera: no weigh records from it"),
+        (RefusalCode.UNKNOWN_DEVICE, "S1/wim-1 is registered as a wim: no captures from it"),
+    ]
+    assert (await _count(pool, "passage"), await _count(pool, "capture")) == (0, 0)
+
+
+async def test_a_gateway_sends_both_on_its_decoders_topics_only(sink: DatabaseSink, pool: Pool) -> None:
+    async with pool.connection() as conn:
+        await load_registry(conn, parse_registry(GATEWAY))
+    frame = {"device": DeviceId("gw-1")}
+    sent: list[WeighMessage | CaptureMessage] = [
+        _through("gateway/v1/S1/gw-1/frame", _moved(passage(1).message, **frame)),
+        _through("gateway/v1/S1/gw-1/frame", _moved(capture(2).message, **frame)),
+        _moved(passage(3).message, **frame),
+        _through("gateway/v1/S1/wim-1/frame", passage(4).message),
+    ]
+    settled = await sink.store([Accepted(one) for one in sent])
+    assert [_shown(one) for one in settled] == [
+        None,
+        None,
+        (
+            RefusalCode.UNKNOWN_DEVICE,
+            "S1/gw-1 is registered with decoder gateway-json; this topic is read by native",
+        ),
+        (
+            RefusalCode.UNKNOWN_DEVICE,
+            "S1/wim-1 is registered with decoder native; this topic is read by gateway-json",
+        ),
+    ]
+
+
+async def test_a_day_the_registry_knows_nothing_of_the_site_is_refused(
+    sink: DatabaseSink, pool: Pool
+) -> None:
+    async with pool.connection() as conn:
+        ended = REGISTRY.replace("valid_from = 2026-01-01\n\n[[stations]]", ENDED)
+        await load_registry(conn, parse_registry(ended))
+    (settled,) = await sink.store([Accepted(passage(1).message)])
+    assert _shown(settled) == (
+        RefusalCode.UNKNOWN_STATION,
+        "nothing is registered about the site of S1/wim-1 for the day of capture, 2026-11-23",
+    )
 
 
 async def test_a_stranger_leaves_no_trace_in_the_ledger(sink: DatabaseSink, pool: Pool) -> None:
