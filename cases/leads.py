@@ -6,6 +6,7 @@ What is refused here never becomes a case, however it came about:
   Art. 43 has no tariff for an axle (domain.md A5).
 - evidence that did not pass the completeness gate (行政处罚法 Art. 41 para. 2: records must be
   complete; records that fail are not evidence).
+- evidence judged by a completeness profile that exists for tests, unless a test asks for it.
 - a package of which any seal layer does not hold.
 - a passage on a day without certificate, announcement or legal basis.
 """
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from cases.penalty import propose
 from cases.ports import CaseBook, SealReport
 from domain.casework import CaseState, Lead
+from domain.completeness import profile
 from domain.errors import RuleViolation
 from domain.ids import CaseId, EventId, Sha256
 from domain.law import Tariff
@@ -53,7 +55,13 @@ def case_id_of(event_id: EventId, captured_at: datetime) -> CaseId:
 
 
 async def open_lead(
-    book: CaseBook, hit: SealedHit, *, seal: SealReport, tariff: Tariff, now: datetime
+    book: CaseBook,
+    hit: SealedHit,
+    *,
+    seal: SealReport,
+    tariff: Tariff,
+    now: datetime,
+    allow_test_profile: bool = False,
 ) -> CaseId:
     """Open the case of a sealed hit and return its id; the same event always gives the same case.
 
@@ -61,6 +69,8 @@ async def open_lead(
     ----------
     tariff
         The tariff in force on the day of the act, not of today.
+    allow_test_profile
+        Whether the site's completeness profile may be one for tests only; never true in a deployment.
 
     Raises
     ------
@@ -70,7 +80,7 @@ async def open_lead(
     existing = await book.case_of_event(hit.event_id)
     if existing is not None:
         return existing
-    _refuse_unfit(hit, seal)
+    _refuse_unfit(hit, seal, allow_test_profile=allow_test_profile)
     proposal = propose(hit.screening, tariff)
     mass = hit.screening.adjudication
     lead = Lead(
@@ -101,7 +111,7 @@ async def open_lead(
     return lead.case_id
 
 
-def _refuse_unfit(hit: SealedHit, seal: SealReport) -> None:
+def _refuse_unfit(hit: SealedHit, seal: SealReport, *, allow_test_profile: bool) -> None:
     if hit.screening.outcome is not Outcome.OVERLOADED:
         raise RuleViolation(
             f"the passage is {hit.screening.outcome.value}, not overloaded by gross mass; "
@@ -111,6 +121,12 @@ def _refuse_unfit(hit: SealedHit, seal: SealReport) -> None:
         raise RuleViolation(
             f"on the day of the passage the site lacked: {', '.join(hit.context.missing)} "
             "(行政处罚法 Art. 41); keep it as statistics"
+        )
+    site = hit.context.site
+    if profile(site.completeness_profile).for_tests_only and not allow_test_profile:
+        raise RuleViolation(
+            f"the completeness profile {site.completeness_profile!r} of site {site.site_id} "
+            "is for tests only; set `standard` or `front-and-rear` in the registry: no case may rest on less"
         )
     if hit.missing:
         raise RuleViolation(f"the evidence is incomplete ({', '.join(hit.missing)}); no case may rest on it")

@@ -1,7 +1,7 @@
 """The completeness gate (完整性): which originals a hit must have before it may become a case.
 
 A profile is named in the site's registry entry. `plates-test` asks for a single image and exists
-for tests only; `doctor` refuses it in a deployment.
+for tests only: unless a test allows it, the registry refuses it and no lead is opened under it.
 """
 
 from typing import NamedTuple

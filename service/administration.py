@@ -1,5 +1,7 @@
 """What an operator does to an installation from the command line."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from api.auth import hash_password
@@ -7,16 +9,30 @@ from domain.errors import ConfigurationError
 from ingest.decoders import load_decoders
 from service.reach import database_of
 from service.settings import Settings
-from store.accounts import add_account
-from store.connection import connect
+from store.accounts import add_account, set_disabled, set_password
+from store.blobs import BlobStore
+from store.connection import Connection, connect
+from store.jobs import FailedJob, failed_jobs, retry_jobs
 from store.migrate import migrate
+from store.quarantine import quarantined, quarantined_payload
 from store.registry import load_registry, read_registry
+
+_MOST_LISTED = 1000
 
 
 async def migrate_database(settings: Settings) -> list[str]:
     """Bring the installation's database to this version's schema; return what was applied."""
     async with database_of(settings) as url:
         return await migrate(url)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Connection]:
+    """Yield a connection to the installation's database, up to date; committed at the end."""
+    async with database_of(settings) as url:
+        await migrate(url)
+        async with await connect(url) as conn:
+            yield conn
 
 
 async def load_registry_file(settings: Settings, path: Path) -> str:
@@ -27,7 +43,7 @@ async def load_registry_file(settings: Settings, path: Path) -> str:
     ConfigurationError
         Also where a device names a decoder that is not there: all its messages would be refused.
     """
-    registry = read_registry(path)
+    registry = read_registry(path, allow_test_profiles=settings.test_profiles)
     decoders = sorted(load_decoders())
     for device in registry.devices:
         if device.decoder not in decoders:
@@ -35,10 +51,8 @@ async def load_registry_file(settings: Settings, path: Path) -> str:
                 f"{path}: device {device.station_id}/{device.device_id} names the decoder "
                 f"{device.decoder!r}; choose from: {', '.join(decoders)}"
             )
-    async with database_of(settings) as url:
-        await migrate(url)
-        async with await connect(url) as conn:
-            await load_registry(conn, registry)
+    async with _database(settings) as conn:
+        await load_registry(conn, registry)
     return (
         f"loaded {len(registry.sites)} sites, {len(registry.stations)} stations, "
         f"{len(registry.devices)} devices, {len(registry.officers)} officers"
@@ -49,13 +63,56 @@ async def create_account(
     settings: Settings, username: str, *, role: str, officer: str | None, password: str
 ) -> None:
     """Create an account that may sign in; errors as `store.accounts.add_account`."""
-    async with database_of(settings) as url:
-        await migrate(url)
-        async with await connect(url) as conn:
-            await add_account(
-                conn,
-                username=username,
-                password_hash=hash_password(password),
-                role=role,
-                officer_id=officer,
-            )
+    async with _database(settings) as conn:
+        await add_account(
+            conn,
+            username=username,
+            password_hash=hash_password(password),
+            role=role,
+            officer_id=officer,
+        )
+
+
+async def disable_account(settings: Settings, username: str, *, disabled: bool) -> None:
+    """Shut an account out, its open sessions included, or let it in again; errors as `set_disabled`."""
+    async with _database(settings) as conn:
+        await set_disabled(conn, username, disabled)
+
+
+async def change_password(settings: Settings, username: str, password: str) -> None:
+    """Replace an account's password and end its sessions; errors as `store.accounts.set_password`."""
+    async with _database(settings) as conn:
+        await set_password(conn, username, hash_password(password))
+
+
+async def list_failed_jobs(settings: Settings) -> list[FailedJob]:
+    """Return the jobs that keep failing."""
+    async with _database(settings) as conn:
+        return await failed_jobs(conn, limit=_MOST_LISTED)
+
+
+async def retry_failed_jobs(settings: Settings, job_id: int | None) -> list[int]:
+    """Have one failing job, or all, tried again; errors as `store.jobs.retry_jobs`."""
+    async with _database(settings) as conn:
+        return await retry_jobs(conn, job_id)
+
+
+async def export_quarantined(settings: Settings, quarantine_id: int, path: Path) -> str:
+    """Write a refused message's payload, exactly as received, to a new file; return one line on it.
+
+    Raises
+    ------
+    ConfigurationError
+        The file exists already, or cannot be written.
+    NotFound
+        Nothing in quarantine has this id.
+    """
+    async with _database(settings) as conn:
+        message = await quarantined(conn, quarantine_id)
+        payload = await quarantined_payload(conn, BlobStore(settings.blob_root), quarantine_id)
+    try:
+        with path.open("xb") as file:
+            file.write(payload)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}; name a new file") from error
+    return f"{len(payload)} bytes, SHA-256 {message.payload_sha256}, {message.code}: {message.detail}"

@@ -49,6 +49,8 @@ class Workshop(NamedTuple):
     seals: Seals
     evidence_root: Path
     log_root: Path
+    test_profiles: bool = False
+    """Whether sites with a completeness profile for tests only may make cases; never in a deployment."""
 
 
 async def settle(shop: Workshop, event_id: EventId) -> None:
@@ -95,7 +97,14 @@ async def complete(shop: Workshop, event_id: EventId) -> None:
     async with transaction(shop.pool) as conn:
         hit = await lock_hit(conn, event_id)
         if hit.state is HitState.SEALED:
-            await open_case(conn, hit, package, evidence_root=shop.evidence_root, trust=shop.seals.trust)
+            await open_case(
+                conn,
+                hit,
+                package,
+                evidence_root=shop.evidence_root,
+                trust=shop.seals.trust,
+                allow_test_profile=shop.test_profiles,
+            )
             await set_state(conn, event_id, HitState.OPEN)
 
 

@@ -180,6 +180,11 @@ class Settings(BaseSettings):
         le=64,
         description="Jobs one worker process has in hand at the same time; most of them wait for something.",
     )
+    test_profiles: bool = Field(
+        default=False,
+        description="For tests of this software only: sites whose completeness profile exists for tests "
+        "(`plates-test`) may be loaded and make cases. Without it both are refused.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

@@ -42,6 +42,7 @@ async def work_forever(settings: Settings, announce: Announce) -> None:
             seals=seals,
             evidence_root=settings.evidence_root,
             log_root=settings.log_root,
+            test_profiles=settings.test_profiles,
         )
         tasks = {Task.SETTLE_HIT: partial(settle, shop), Task.FINISH_PACKAGE: partial(complete, shop)}
         app = await open_job_app(pool, tasks)

@@ -154,13 +154,19 @@ class RegistryFile(_Entry):
     officers: list[OfficerEntry] = []
 
 
-def parse_registry(text: str, *, source: str = "registry") -> RegistryFile:
+def parse_registry(text: str, *, source: str = "registry", allow_test_profiles: bool = False) -> RegistryFile:
     """Parse and check a registry's TOML text.
+
+    Parameters
+    ----------
+    allow_test_profiles
+        Accept sites whose completeness profile exists for tests only.
 
     Raises
     ------
     ConfigurationError
-        It is not TOML, or an entry is wrong; the message names entry and field.
+        It is not TOML, or an entry is wrong; the message names entry and field. Also where a site's
+        completeness profile is for tests only, unless that is allowed.
     """
     try:
         registry = RegistryFile.model_validate(tomllib.loads(text))
@@ -172,14 +178,18 @@ def parse_registry(text: str, *, source: str = "registry") -> RegistryFile:
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise ConfigurationError(f"{source}: {place}: {first['msg']}{more}; correct the entry") from error
     for site in registry.sites:
-        profile(site.completeness_profile)
+        if profile(site.completeness_profile).for_tests_only and not allow_test_profiles:
+            raise ConfigurationError(
+                f"{source}: site {site.site_id}: the completeness profile {site.completeness_profile!r} "
+                "is for tests only; set `standard` or `front-and-rear`"
+            )
     return registry
 
 
-def read_registry(path: Path) -> RegistryFile:
+def read_registry(path: Path, *, allow_test_profiles: bool = False) -> RegistryFile:
     """Read and check a registry file; errors as `parse_registry`, also where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read the registry {path}: {error}") from error
-    return parse_registry(text, source=str(path))
+    return parse_registry(text, source=str(path), allow_test_profiles=allow_test_profiles)

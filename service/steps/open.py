@@ -17,7 +17,13 @@ from store.registry import local_day
 
 
 async def open_case(
-    conn: Connection, hit: Hit, package: Package, *, evidence_root: Path, trust: Trust
+    conn: Connection,
+    hit: Hit,
+    package: Package,
+    *,
+    evidence_root: Path,
+    trust: Trust,
+    allow_test_profile: bool = False,
 ) -> CaseId:
     """Open the lead of a sealed hit, in the caller's transaction; the same hit always gives the same case.
 
@@ -46,4 +52,5 @@ async def open_case(
         seal=seal,
         tariff=tariff(local_day(captured_at)),
         now=datetime.now(UTC),
+        allow_test_profile=allow_test_profile,
     )

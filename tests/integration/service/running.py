@@ -77,7 +77,7 @@ class RunningSystem:
         )
         printed, _ = await process.communicate()
         async with await connect(self.settings.require_database_url()) as conn:
-            await load_registry(conn, parse_registry(printed.decode()))
+            await load_registry(conn, parse_registry(printed.decode(), allow_test_profiles=True))
 
     async def play(
         self, scenario: str, *, passages: int, rate: float, seed: int = 1
@@ -115,12 +115,16 @@ class RunningSystem:
 
 @asynccontextmanager
 async def running_system(folder: Path, **settings: Any) -> AsyncIterator[RunningSystem]:
-    """Run everything below `folder`, which the database's user must be able to enter; end it afterwards."""
+    """Run everything below `folder`, which the database's user must be able to enter; end it afterwards.
+
+    Sites of scenarios for tests, with their own completeness profile, may make cases here.
+    """
     chosen = Settings(
         data=folder / "data",
         broker_port=free_port(),
         broker_port_311=free_port(),
         web_port=free_port(),
+        test_profiles=True,
         **settings,
     )
     supervisor = Supervisor(folder / "logs")

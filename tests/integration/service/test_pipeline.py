@@ -127,6 +127,7 @@ async def bench(pool: Pool, database_url: str, tmp_path: Path) -> AsyncIterator[
         seals=seals_of(settings),
         evidence_root=settings.evidence_root,
         log_root=settings.log_root,
+        test_profiles=True,
     )
     writer = await connect(database_url, autocommit=True)
     yield Bench(shop, engine, settings, writer)
@@ -157,6 +158,17 @@ async def test_a_complete_hit_becomes_one_package_and_one_lead_however_often_its
     assert package.state is PackageState.COMPLETE
     assert verify_package(bench.shop.evidence_root / package.folder, bench.shop.seals.trust).ok
     assert (await bench.state(), await bench.cases(), bench.engine.images) == (HitState.OPEN, 1, 3)
+
+
+async def test_a_profile_for_tests_makes_no_case_of_a_real_hit(bench: Bench) -> None:
+    await bench.arrive(passage(1, expected=EXPECTED), *_images(*ROLES))
+    real = bench.shop._replace(test_profiles=False)
+    await bench.log()
+    await settle(real, EVENT)
+    await bench.log()
+    with pytest.raises(RuleViolation, match="is for tests only"):
+        await complete(real, EVENT)
+    assert (await bench.state(), await bench.cases()) == (HitState.SEALED, 0)
 
 
 async def test_a_hit_that_still_waits_is_left_alone(bench: Bench) -> None:

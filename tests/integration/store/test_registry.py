@@ -173,6 +173,7 @@ async def test_loading_again_changes_facts_and_deletes_none(connection: Connecti
         (("valid_to = 2027-02-28", "valid_to = 2026-02-28"), "lies before valid_from"),
         (('road = "G105"', 'road = "G105"\nroadd = "G105"'), r"sites\.0\.roadd"),
         (("lanes = 3", 'lanes = 3\ncompleteness_profile = "best"'), "unknown completeness profile"),
+        (("lanes = 3", 'lanes = 3\ncompleteness_profile = "plates-test"'), "is for tests only"),
         (("lanes = 3", "lanes = "), "not TOML"),
     ],
 )

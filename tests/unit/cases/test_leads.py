@@ -106,9 +106,18 @@ class Shelf:
         self.notes.append(what)
 
 
-async def opened(shelf: Shelf, hit: SealedHit, seal: Seal = HOLDS) -> CaseId:
+async def opened(
+    shelf: Shelf, hit: SealedHit, seal: Seal = HOLDS, *, allow_test_profile: bool = False
+) -> CaseId:
     """Open a lead."""
-    return await open_lead(shelf, hit, seal=seal, tariff=tariff(DAY), now=NOW)  # type: ignore[arg-type]
+    return await open_lead(
+        shelf,  # type: ignore[arg-type]
+        hit,
+        seal=seal,
+        tariff=tariff(DAY),
+        now=NOW,
+        allow_test_profile=allow_test_profile,
+    )
 
 
 async def test_a_sealed_complete_overload_becomes_one_case_however_often_it_is_opened() -> None:
@@ -136,6 +145,16 @@ async def test_what_is_unfit_opens_nothing(change: dict[str, object], why: str) 
     with pytest.raises(RuleViolation, match=why):
         await opened(shelf, replace(HIT, **change))  # type: ignore[arg-type]
     assert shelf.leads == {}
+
+
+async def test_a_profile_for_tests_opens_nothing_unless_a_test_asks_for_it() -> None:
+    site = CONTEXT.site.model_copy(update={"completeness_profile": "plates-test"})
+    hit, shelf = replace(HIT, context=CONTEXT.model_copy(update={"site": site})), Shelf()
+    with pytest.raises(RuleViolation, match=r"plates-test.*is for tests only"):
+        await opened(shelf, hit)
+    assert shelf.leads == {}
+    await opened(shelf, hit, allow_test_profile=True)
+    assert set(shelf.leads) == {hit.event_id}
 
 
 async def test_a_package_that_does_not_verify_opens_nothing() -> None:
