@@ -86,7 +86,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         context=StationContext.model_validate(shown.context),
         screening=screening,
         reading=None if shown.reading is None else PlateReading.model_validate(shown.reading),
-        chart=axle_chart(screening, record),
+        chart=axle_chart(screening.groups, spacings_mm=record.spacings_mm, u_axle_ppm=record.u_axle_ppm),
         proposal=Proposal.model_validate(case.proposal),
         captures=[capture for capture in shown.captures if capture.in_evidence],
         late_captures=[capture for capture in shown.captures if not capture.in_evidence],
