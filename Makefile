@@ -10,7 +10,7 @@ export UV_LINK_MODE ?= copy
 ARGS ?=
 NAME ?=
 
-.PHONY: setup run test prove soak bench check fix lock clean
+.PHONY: setup run test prove bench check fix lock clean
 
 setup: $(READY)
 
@@ -36,9 +36,6 @@ test: setup
 # The same tests at the counts the promises are stated for (within 60 minutes).
 prove: setup
 	ZHICHAO_TEST_COUNTS=full $(BIN)/pytest $(ARGS)
-
-soak: setup
-	$(BIN)/python -m benchmarks soak $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
