@@ -198,6 +198,33 @@ def account_create(username: str, role: str, officer: str | None) -> None:
     click.echo(f"created {role} {username}")
 
 
+@account.command("disable")
+@click.argument("username")
+@_explained
+def account_disable(username: str) -> None:
+    """Let an account sign in no more, and end its sessions at once. Its decisions stay."""
+    _run(administration.disable_account(_settings(), username, disabled=True))
+    click.echo(f"disabled {username}")
+
+
+@account.command("enable")
+@click.argument("username")
+@_explained
+def account_enable(username: str) -> None:
+    """Let a disabled account sign in again."""
+    _run(administration.disable_account(_settings(), username, disabled=False))
+    click.echo(f"enabled {username}")
+
+
+@account.command("password")
+@click.argument("username")
+@_explained
+def account_password(username: str) -> None:
+    """Set another password and end the account's sessions. The password is read as by `create`."""
+    _run(administration.change_password(_settings(), username, _password()))
+    click.echo(f"changed the password of {username}")
+
+
 def _password() -> str:
     if sys.stdin.isatty():
         password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
@@ -206,6 +233,44 @@ def _password() -> str:
     if len(password) < SHORTEST_PASSWORD:
         raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters")
     return password
+
+
+@main.group()
+def jobs() -> None:
+    """Steps of a hit's way that keep failing."""
+
+
+@jobs.command("list")
+@_explained
+def jobs_list() -> None:
+    """List jobs that were given up, or fail again and again, with their last error."""
+    for job in _run(administration.list_failed_jobs(_settings())):
+        state = "given up" if job.given_up else "still tried"
+        click.echo(f"{job.job_id} {job.task} {job.event_id}: {state} after {job.attempts} attempts")
+        click.echo(f"         {job.error or 'no error was recorded'}")
+
+
+@jobs.command("retry")
+@click.argument("job_id", metavar="[ID]", type=int, required=False)
+@_explained
+def jobs_retry(job_id: int | None) -> None:
+    """Try the failed job ID again, or all of them, once what they failed for is mended."""
+    retried = _run(administration.retry_failed_jobs(_settings(), job_id))
+    click.echo("\n".join(f"job {one} will be tried again" for one in retried) or "no job has failed")
+
+
+@main.group()
+def quarantine() -> None:
+    """Messages that were refused, kept as received."""
+
+
+@quarantine.command("export")
+@click.argument("quarantine_id", metavar="ID", type=int)
+@click.argument("file", type=click.Path(path_type=Path))
+@_explained
+def quarantine_export(quarantine_id: int, file: Path) -> None:
+    """Write what was sent, byte for byte, to the new FILE. The web's quarantine page shows the IDs."""
+    click.echo(_run(administration.export_quarantined(_settings(), quarantine_id, file)))
 
 
 @main.command("version")

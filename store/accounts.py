@@ -83,6 +83,15 @@ async def set_password(conn: Connection, username: str, password_hash: str) -> N
     await conn.execute("DELETE FROM web_session WHERE username = %s", [username])
 
 
+async def set_disabled(conn: Connection, username: str, disabled: bool) -> None:
+    """Let an account sign in no more, and end its sessions; or let it again. NotFound where there is none."""
+    cursor = await conn.execute("UPDATE account SET disabled = %s WHERE username = %s", [disabled, username])
+    if cursor.rowcount != 1:
+        raise NotFound(f"there is no account {username}")
+    if disabled:
+        await conn.execute("DELETE FROM web_session WHERE username = %s", [username])
+
+
 async def account(conn: Connection, username: str) -> Account | None:
     """Return an account, disabled or not."""
     async with conn.cursor(row_factory=class_row(Account)) as cursor:

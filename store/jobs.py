@@ -29,7 +29,7 @@ from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
-from domain.errors import ServiceUnavailable
+from domain.errors import NotFound, ServiceUnavailable
 from domain.ids import EventId
 from store.connection import Connection, Pool
 
@@ -207,6 +207,36 @@ async def failed_jobs(conn: Connection, *, limit: int = 100) -> list[FailedJob]:
         [MAX_ATTEMPTS, limit],
     )
     return [FailedJob(*row) for row in await cursor.fetchall()]
+
+
+async def retry_jobs(conn: Connection, job_id: int | None = None) -> list[int]:
+    """Give jobs that `failed_jobs` names a new set of attempts, at once; one of them, or all.
+
+    Returns
+    -------
+    list[int]
+        The jobs that will be tried again.
+
+    Raises
+    ------
+    NotFound
+        The job asked for is none of those (any more).
+    """
+    cursor = await conn.execute(
+        """
+        UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL
+        WHERE (status = 'failed' OR (status = 'todo' AND attempts >= %(most)s))
+            AND (%(job_id)s::bigint IS NULL OR id = %(job_id)s)
+        RETURNING id
+        """,
+        {"most": MAX_ATTEMPTS, "job_id": job_id},
+    )
+    retried = sorted(row[0] for row in await cursor.fetchall())
+    if job_id is not None and not retried:
+        raise NotFound(
+            f"job {job_id} has not failed, or is being worked on; `zhichao jobs list` shows which have"
+        )
+    return retried
 
 
 async def count_jobs(conn: Connection) -> dict[str, int]:

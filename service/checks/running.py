@@ -106,7 +106,9 @@ async def _jobs(conn: Connection) -> list[Finding]:
         return [fine("jobs", "none has failed for good")]
     return [
         warning(
-            "jobs", f"{failed} were given up", "see the web's page of failed jobs for why, then retry them"
+            "jobs",
+            f"{failed} were given up",
+            "see `zhichao jobs list` for why, mend it, then `zhichao jobs retry`",
         )
     ]
 
