@@ -72,14 +72,14 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
     RuleViolation
         The decision itself cannot stand: no reason, no plate, a broken seal, a decided case.
     """
-    earlier = await _repeated(book, decision)
+    reason, plate = _checked_content(decision)
+    earlier = await _repeated(book, decision, reason=reason, plate=plate)
     if earlier is not None:
         return earlier
     who = await licensed_reviewer(book, decision.username, now)
     case = await book.case(decision.case_id, lock=True)
     awaited = round_of(case.state)
     await held_claim(book, decision.case_id, username=decision.username, fencing_token=decision.fencing_token)
-    reason, plate = _checked_content(decision)
     await _refuse_stale(book, decision, case)
     if decision.verdict is Verdict.CONFIRM:
         await _refuse_broken_seal(verify, case)
@@ -115,7 +115,7 @@ def decision_leaf(envelope: bytes) -> bytes:
     return f"{hashlib.sha256(envelope).hexdigest()}  statement.dsse.json\n".encode()
 
 
-async def _repeated(book: CaseBook, decision: Decision) -> Decided | None:
+async def _repeated(book: CaseBook, decision: Decision, *, reason: str, plate: str | None) -> Decided | None:
     stored = await book.review_by_key(decision.idempotency_key)
     if stored is None:
         return None
@@ -123,6 +123,9 @@ async def _repeated(book: CaseBook, decision: Decision) -> Decided | None:
         stored.case_id == decision.case_id
         and stored.username == decision.username
         and stored.verdict is decision.verdict
+        and stored.reason == reason
+        and stored.note == decision.note
+        and stored.plate_typed == plate
         and stored.seen_digests == decision.seen
     )
     if not same:

@@ -216,8 +216,25 @@ async def test_the_same_key_again_stores_nothing_and_another_content_is_refused(
     assert again.state is CaseState.AWAITING_SECOND
     with pytest.raises(ConflictingChange, match="another decision"):
         await submit(office, rejection(decision))
+    for changed in (
+        replace(decision, plate="云A99999"),
+        replace(decision, note="second thoughts"),
+        replace(decision, username="wangjg"),
+        replace(decision, seen={}),
+    ):
+        with pytest.raises(ConflictingChange, match="another decision"):
+            await submit(office, changed)
+    assert (await submit(office, replace(decision, plate=f" {case.plate[:2]}·{case.plate[2:]}"))).repeated
     async with office.pool.connection() as conn:
         assert len(await PostgresCaseBook(conn).reviews(case.case_id)) == 1
+
+
+async def test_a_rejection_repeated_with_another_reason_is_another_decision(office: Office) -> None:
+    decision = rejection(await claimed(office, await office.open_case(0), "limei"))
+    assert not (await submit(office, decision)).repeated
+    assert (await submit(office, decision)).repeated
+    with pytest.raises(ConflictingChange, match="another decision"):
+        await submit(office, replace(decision, reason="axles-wrong"))
 
 
 async def test_reviewers_who_ask_at_once_never_get_the_same_case(office: Office) -> None:
