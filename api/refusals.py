@@ -72,6 +72,10 @@ _BY_REASON = tuple(
         (r"this round of review is already decided", "本轮审核已有决定，请刷新页面。"),
         (r"the case is already", "本案已办结，不再审核。"),
         (r"round \d+ of review needs", "本轮审核意见数量不符，请通知管理员。"),
+        (
+            r"this is a trailer's plate",
+            "这是挂车号牌；请输入机动车（货车或牵引车）本身的号牌，无法辨认的按理由 1 驳回。",
+        ),
         (r"type the whole plate", "请按图像输入完整号牌；无法辨认的，按理由 1 驳回。"),
         (r"the database broke off", "数据库暂无响应，请稍后重试。"),
     )

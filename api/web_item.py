@@ -15,7 +15,7 @@ from api.pages import render, translated
 from api.refusals import sentence_for
 from api.seals import SealChecks
 from cases.claims import claim, claim_next, release, renew
-from cases.plates import normalised_plate
+from cases.plates import is_trailers_plate, normalised_plate
 from cases.reasons import BY_CODE, REJECT_REASONS
 from cases.review import Decision, decide
 from cases.states import ROUNDS
@@ -204,6 +204,12 @@ def seen_digests(text: str) -> dict[str, str]:
 def _problem_of_draft(request: Request, verdict: Verdict, draft: dict[str, str]) -> str | None:
     """Return what is wrong with the form in the reader's language; the case room checks again."""
     if verdict is Verdict.CONFIRM:
+        if is_trailers_plate(draft["plate"]):
+            return translated(
+                request,
+                "This is the trailer's plate: type the plate of the truck or tractor; "
+                "if it cannot be read, reject with reason 1.",
+            )
         try:
             normalised_plate(draft["plate"])
         except RuleViolation:

@@ -7,9 +7,12 @@ from domain.errors import RuleViolation
 from domain.plates import PROVINCES
 
 _SEPARATORS = str.maketrans("", "", " ·•・.-　")
-# GA 36: province, issuing office, then five characters (six on new-energy plates); the last may say what
-# the vehicle is. I and O are not issued.
-_PLATE = re.compile(rf"[{PROVINCES}][A-HJ-Z][A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳]")
+# GA 36: province, issuing office, then five characters (six on new-energy plates, which have no suffix);
+# the last may say what the vehicle is. I and O are not issued.
+_PLATE = re.compile(
+    rf"[{PROVINCES}][A-HJ-Z](?:[A-HJ-NP-Z0-9]{{5,6}}|[A-HJ-NP-Z0-9]{{4}}[学警港澳])",
+)
+_TRAILER = "挂"
 
 
 def normalised_plate(typed: str) -> str:
@@ -18,15 +21,29 @@ def normalised_plate(typed: str) -> str:
     Raises
     ------
     RuleViolation
-        What was typed is no plate of GA 36.
+        What was typed is no plate of GA 36, or a trailer's: the case is against the vehicle that draws it.
 
-    >>> normalised_plate("云a·d1234 挂")
-    '云AD1234挂'
+    >>> normalised_plate("云a·d1234")
+    '云AD1234'
     """
-    plate = unicodedata.normalize("NFKC", typed).translate(_SEPARATORS).upper()
+    plate = _plain(typed)
+    if is_trailers_plate(typed):
+        raise RuleViolation(
+            "this is a trailer's plate; type the plate of the vehicle itself (the truck or tractor); "
+            "where it cannot be read, reject with reason 1"
+        )
     if _PLATE.fullmatch(plate) is None:
         raise RuleViolation(
             "type the whole plate as it is in the images: province, letter, then five or six characters; "
             "where it cannot be read, reject with reason 1"
         )
     return plate
+
+
+def is_trailers_plate(typed: str) -> bool:
+    """Say whether this is how a trailer's plate ends, whatever stands before."""
+    return _plain(typed).endswith(_TRAILER)
+
+
+def _plain(typed: str) -> str:
+    return unicodedata.normalize("NFKC", typed).translate(_SEPARATORS).upper()

@@ -265,6 +265,19 @@ async def test_over_the_bridges_sign_alone_no_amount_is_proposed(
     assert " 元" not in page.text
 
 
+async def test_who_types_the_trailers_plate_is_asked_for_the_vehicles(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    case = await office.open_case(0)
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    page = await client.get(f"/cases/{case.case_id}")
+    csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
+    form = {"csrf": csrf, "verdict": "confirm", "token": "1", "version": "1", "seen": "{}", "key": "k" * 16}
+    answer = await client.post(f"/cases/{case.case_id}/decision", data={**form, "plate": "云A1234挂"})
+    assert answer.status_code == 422
+    assert "这是挂车号牌" in answer.text
+
+
 async def test_an_image_that_came_too_late_is_listed_apart_and_not_shown(
     office: Office, client: httpx.AsyncClient
 ) -> None:

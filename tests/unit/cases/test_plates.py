@@ -12,9 +12,9 @@ from domain.errors import RuleViolation
         ("云a·d1234", "云AD1234"),
         (" 云A D1234 ", "云AD1234"),
         ("云ＡＤ１２３４", "云AD1234"),
-        ("云AD1234挂", "云AD1234挂"),
         ("粤B12345D", "粤B12345D"),
         ("云A1234学", "云A1234学"),
+        ("粤ZAB12港", "粤ZAB12港"),
     ],
 )
 def test_ways_of_typing_one_plate(typed: str, plate: str) -> None:
@@ -22,8 +22,15 @@ def test_ways_of_typing_one_plate(typed: str, plate: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "云", "A12345", "云1A2345", "云AI2345", "云AO2345", "云A123456789", "云A<b>1"]
+    "typed",
+    ["", "云", "A12345", "云1A2345", "云AI2345", "云AO2345", "云A123456789", "云A<b>1", "云AD12345学"],
 )
 def test_what_is_no_plate_is_refused(typed: str) -> None:
     with pytest.raises(RuleViolation, match="reason 1"):
+        normalised_plate(typed)
+
+
+@pytest.mark.parametrize("typed", ["云A1234挂", "云a·1234 挂", "云AD1234挂", "挂"])
+def test_the_trailers_plate_is_not_the_vehicles(typed: str) -> None:
+    with pytest.raises(RuleViolation, match="the plate of the vehicle itself"):
         normalised_plate(typed)
