@@ -1,7 +1,8 @@
 """Who is asking: the session behind a cookie, a bearer token or HTTP Basic, and what their role allows.
 
 A request that is known by its cookie must prove with the session's CSRF token that it comes from
-our own pages before it may change anything; bearer and Basic are sent by programs on purpose.
+our own pages before it may change anything; bearer and Basic are sent by programs on purpose. An
+Authorization header of any other scheme is nobody's credentials here, and frees nobody from that proof.
 """
 
 import base64
@@ -33,7 +34,7 @@ class Principal:
     role: str
     officer_id: str | None
     csrf_token: str | None
-    """None where the credentials did not come by cookie."""
+    """None only where an Authorization header signed them in, which no foreign page can send."""
 
     @property
     def may_review(self) -> bool:
@@ -61,9 +62,16 @@ async def principal_of(request: Request) -> Principal:
         No credentials, or none that are valid.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        return await _by_basic(request, value)
-    token = value.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+    match scheme.lower():
+        case "basic":
+            return await _by_basic(request, value)
+        case "bearer":
+            return await _by_token(request, value.strip(), by_cookie=False)
+        case _:
+            return await _by_token(request, request.cookies.get(COOKIE, ""), by_cookie=True)
+
+
+async def _by_token(request: Request, token: str, *, by_cookie: bool) -> Principal:
     if not token:
         raise SignInNeeded("sign in first")
     wiring = wiring_of(request)
@@ -75,7 +83,7 @@ async def principal_of(request: Request) -> Principal:
         username=found.username,
         role=found.role,
         officer_id=found.officer_id,
-        csrf_token=None if scheme else found.csrf_token,
+        csrf_token=found.csrf_token if by_cookie else None,
     )
 
 

@@ -176,6 +176,27 @@ async def test_cookie_csrf_and_headers(office: Office, client: httpx.AsyncClient
     assert (await client.get("/queue", headers={"Accept": "text/html"})).status_code == 303
 
 
+@pytest.mark.parametrize("header", ["Negotiate abc", "Digest username=x", "Bearerx y", "x"])
+async def test_a_header_that_signs_nobody_in_does_not_excuse_the_cookie(
+    office: Office, client: httpx.AsyncClient, header: str
+) -> None:
+    case = await office.open_case(0)
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    path = f"/api/v1/cases/{case.case_id}/claim"
+    assert (await client.post(path, headers={"Authorization": header})).status_code == 403
+    page = await client.get("/queue", headers={"Authorization": header})
+    token = page.text.split('name="csrf" value="')[1].split('"')[0]
+    proved = {"Authorization": header, "X-CSRF-Token": token}
+    assert (await client.post(path, headers=proved)).status_code == 200
+
+
+async def test_a_bad_bearer_token_is_not_made_good_by_a_cookie(client: httpx.AsyncClient) -> None:
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    for header in ("Bearer", "Bearer guess"):
+        answer = await client.get("/api/v1/overview", headers={"Authorization": header})
+        assert answer.status_code == 401
+
+
 async def test_what_people_and_stations_write_is_escaped(office: Office, client: httpx.AsyncClient) -> None:
     async with office.pool.connection() as conn:
         await conn.execute("UPDATE quarantine SET detail = '<script>alert(1)</script>'")
