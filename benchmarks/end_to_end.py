@@ -58,11 +58,9 @@ class Journeys:
         """Events written down but not listed yet."""
         return self.written.keys() - self.listed.keys()
 
-    def durations_s(self, since: float) -> list[float]:
-        """Times of all that were written down after `since`, in seconds, sorted."""
-        return sorted(
-            self.listed[e] - at for e, at in self.written.items() if at >= since and e in self.listed
-        )
+    def durations_s(self, since: float, until: float) -> list[float]:
+        """Times of all written down after `since`, in seconds, sorted; `until` stands for never."""
+        return sorted(self.listed.get(event, until) - at for event, at in self.written.items() if at >= since)
 
 
 def main(arguments: list[str]) -> Result:
