@@ -155,8 +155,8 @@ class Settings(BaseSettings):
     )
     law_confirmed_rows: frozenset[str] = Field(
         default=frozenset(),
-        description="JSON list of law-table row ids that this deployment's lawyers have confirmed; "
-        "rows of lower confidence are not used without it.",
+        description="JSON list of law-table row ids that this deployment's lawyers have confirmed. Rows "
+        "written from memory (confidence M) lower no gross limit without it; all others count as they are.",
     )
 
     tsa_url: str | None = Field(
@@ -260,13 +260,17 @@ def unknown_variables() -> list[str]:
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the environment in which a child process reads exactly these settings."""
+def environment_of(settings: Settings, *, with_database: bool = True) -> dict[str, str]:
+    """Return the environment in which a child process reads exactly these settings.
+
+    The database's address holds its password, and every process of one user can see the environment of
+    the others: `with_database=False` leaves it out for children that have nothing to do with it.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     own = {
         PREFIX + field.upper(): _text(value)
         for field in Settings.model_fields
-        if (value := getattr(settings, field)) is not None
+        if (value := getattr(settings, field)) is not None and (with_database or field != "database_url")
     }
     return inherited | own
 

@@ -131,7 +131,8 @@ async def _with_database(supervisor: Supervisor, settings: Settings) -> Settings
 async def _with_broker(supervisor: Supervisor, settings: Settings, *, move: bool) -> Settings:
     for field in ("broker_port", "broker_port_311"):
         settings = with_usable_port(settings, field, "127.0.0.1", move=move)
-    await supervisor.start(Program("broker", "service.embedded.broker", environment_of(settings)))
+    environment = environment_of(settings, with_database=False)
+    await supervisor.start(Program("broker", "service.embedded.broker", environment))
     return settings
 
 

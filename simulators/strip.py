@@ -2,8 +2,8 @@
 
 The error of an axle load has a part common to all axles (calibration, temperature, surface) and an
 independent part (the body's bouncing at that axle). The two contribute equally to the gross mass,
-whose relative standard uncertainty is the declared u. An instrument in service is within its
-maximum permissible error, so by default draws beyond 3 u of the gross mass are drawn again.
+whose relative standard uncertainty is the declared u. By default draws beyond 3 u of the gross mass are
+drawn again; whether that is within a station's maximum permissible error is the scenario's choice.
 """
 
 import random

@@ -99,7 +99,7 @@ async def _until_done(
             seed=options.seed,
             rate=options.rate,
             passages=options.passages,
-            environment=environment_of(settings),
+            environment=environment_of(settings, with_database=False),
         ),
     )
     watching = asyncio.create_task(_watch(console, pool, stations))

@@ -40,6 +40,14 @@ def test_a_child_reads_exactly_the_settings_it_is_handed(clean: pytest.MonkeyPat
     assert before.law_confirmed_rows == {"row-a", "row-b"}
 
 
+def test_a_child_without_the_database_is_not_told_its_password(clean: pytest.MonkeyPatch) -> None:
+    clean.setenv("ZHICHAO_DATABASE_URL", "postgresql://u:hunter2@db/zhichao")
+    clean.setenv("ZHICHAO_WEB_PORT", "9090")
+    environment = environment_of(load_settings(), with_database=False)
+    assert not [name for name, value in environment.items() if "hunter2" in value]
+    assert environment["ZHICHAO_WEB_PORT"] == "9090"
+
+
 def test_printed_settings_do_not_show_the_database_password(clean: pytest.MonkeyPatch) -> None:
     clean.setenv("ZHICHAO_DATABASE_URL", "postgresql://u:hunter2@db/zhichao")
     settings = load_settings()
