@@ -24,6 +24,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "no-certificate": ("当日无有效检定证书", "No certificate valid that day"),
     "no-announcement": ("当日站点未公告", "Site not announced that day"),
     "no-legal-basis": ("当日无执法依据", "No legal basis that day"),
+    # a passage that was not where the site is announced
+    "direction-not-registered": ("行驶方向与站点登记不符", "Not the direction the site is registered with"),
+    "lane-not-at-site": ("车道不在站点登记范围内", "Not a lane of the site"),
     # roles of people
     "reviewer": ("审核员", "Reviewer"),
     "supervisor": ("监督员", "Supervisor"),
@@ -42,6 +45,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     # stations
     "online": ("在线", "Online"),
     "offline": ("离线", "Offline"),
+    "up": ("上行", "up"),
+    "down": ("下行", "down"),
+    "wim": ("称重设备", "WIM system"),
+    "camera": ("相机", "Camera"),
+    "gateway": ("网关", "Gateway"),
     # a case's life
     "lead-opened": ("线索生成", "Lead opened"),
     "claimed": ("领取", "Claimed"),
@@ -76,8 +84,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "package": ("证据包", "Package"),
     # doubts of a screening
     "kind-unknown": ("货车或列车不明", "Truck or train not known"),
-    "kind-against-axles": ("申报车型与轴型不符", "Declared kind does not fit the axles"),
+    "kind-against-axles": ("上报的车型（货车或列车）存疑", "Reported kind (truck or train) in doubt"),
     "tyres-unknown": ("轮胎单双不明", "Tyres not known"),
+    "tyre-width-unknown": ("单胎宽度不明", "Width of single tyres not known"),
     "drive-unknown": ("驱动轴不明", "Drive axles not known"),
     "suspension-unknown": ("悬架不明", "Suspension not known"),
     "grouping-open": ("轴组划分有两种可能", "Axles can be grouped in two ways"),

@@ -47,6 +47,9 @@ class SiteFacts:
     site_limit_kg: int | None = None
     case_basis_complete: bool = True
     """Certificate, announcement and legal basis are all in force."""
+    direction: str = "up"
+    lanes: int = 16
+    """The site is announced with one direction and so many lanes; elsewhere no case may rest on a passage."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def _outcome(record: dict[str, Any], facts: SiteFacts, over: int) -> str:
     heaviest = max(axle["load_kg"] for axle in record["axles"])
     if record.get("flags") or not in_range or heaviest > _MAX_AXLE_KG:
         return Outcome.UNUSABLE.value
-    if not facts.case_basis_complete:
+    at_site = record["direction"] == facts.direction != "unknown" and record["lane"] <= facts.lanes
+    if not (facts.case_basis_complete and at_site):
         return Outcome.STATISTICS_ONLY.value
     return (Outcome.OVERLOADED if over > 0 else Outcome.WITHIN).value
 

@@ -59,6 +59,8 @@ class StationEntry:
             min_speed_m_h=self.certificate.min_speed_m_h,
             max_speed_m_h=self.certificate.max_speed_m_h,
             site_limit_kg=self.site.gross_limit_kg,
+            direction=self.site.direction,
+            lanes=self.site.lanes,
         )
 
 

@@ -7,12 +7,13 @@ from weigh.columns import PassageColumns, passage_columns
 from weigh.findings import screen_records
 from weigh.rule import DecisionRule
 from weigh.screening import ALGORITHM, DOUBTS, ScreeningColumns, screen_columns
-from weigh.usability import REASONS
+from weigh.usability import REASONS, STATISTICS
 
 __all__ = [
     "ALGORITHM",
     "DOUBTS",
     "REASONS",
+    "STATISTICS",
     "DecisionRule",
     "PassageColumns",
     "ScreeningColumns",

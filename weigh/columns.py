@@ -25,6 +25,9 @@ KINDS = (VehicleKind.UNKNOWN, VehicleKind.TRUCK, VehicleKind.TRAIN)
 FLAGS = tuple(DrivingFlag)
 MISSING = ("no-certificate", "no-announcement", "no-legal-basis")
 
+UNKNOWN_DIRECTION = "unknown"
+"""A station or gateway that cannot tell the direction says this; no site is registered with it."""
+
 _MAY_BE = {
     Tyres.SINGLE_UNDER_425_MM: (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.SINGLE_UNDER_425_MM),
     Tyres.WIDE: (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.WIDE),
@@ -57,6 +60,7 @@ class PassageColumns:
     certified : (B,), a certificate is in force; where not, the next four are 0
     mpe_ppm, min_speed_m_h, max_speed_m_h : (B,), from the certificate
     lane_certified : (B,), the lane is on the certificate
+    direction_registered, lane_at_site : (B,), the site is registered with this direction, with this lane
     site_limit_kg : (B,), the site's own limit, 0 where it has none
     """
 
@@ -80,6 +84,8 @@ class PassageColumns:
     min_speed_m_h: Ints
     max_speed_m_h: Ints
     lane_certified: Bools
+    direction_registered: Bools
+    lane_at_site: Bools
     site_limit_kg: Ints
 
     @property
@@ -129,6 +135,13 @@ def passage_columns(records: Sequence[WeighRecord], contexts: Sequence[StationCo
         lane_certified=_bools(
             [c is not None and r.lane in c.lanes for c, r in zip(certificates, records, strict=True)]
         ),
+        direction_registered=_bools(
+            [
+                r.direction == c.site.direction != UNKNOWN_DIRECTION
+                for r, c in zip(records, contexts, strict=True)
+            ]
+        ),
+        lane_at_site=_bools([r.lane <= c.site.lanes for r, c in zip(records, contexts, strict=True)]),
         site_limit_kg=_ints([context.site.gross_limit_kg or 0 for context in contexts]),
     )
 

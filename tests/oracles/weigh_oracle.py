@@ -103,7 +103,8 @@ def screen(
     ]
     unusable = why_unusable(record, context)
     outcome = "overloaded" if over else "within"
-    if context.missing:
+    statistics = why_statistics(record, context)
+    if statistics:
         outcome = "statistics-only"
     if unusable:
         outcome = "unusable"
@@ -130,7 +131,7 @@ def screen(
             "over_ppm": floor(Fraction(over * 1_000_000, limit)),
         },
         "doubts": doubts(record, vehicle, readings, chosen, tables),
-        "reasons": [*unusable, *context.missing],
+        "reasons": [*unusable, *statistics],
         "axle_flags": [group["first_axle"] for group in groups if group["over_kg"]],
         "algorithm": "zhichao-screen/1",
         "tables": digests,
@@ -411,6 +412,15 @@ def why_unusable(record: WeighRecord, context: StationContext) -> list[str]:
         shortest = sum(gap - ERROR_MM for gap in record.spacings_mm)
         if record.length_mm > 61_000 or shortest > record.length_mm:
             codes.append("length-implausible")
+    return codes
+
+
+def why_statistics(record: WeighRecord, context: StationContext) -> list[str]:
+    codes = list(context.missing)
+    if record.direction == "unknown" or record.direction != context.site.direction:
+        codes.append("direction-not-registered")
+    if record.lane > context.site.lanes:
+        codes.append("lane-not-at-site")
     return codes
 
 

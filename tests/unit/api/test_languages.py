@@ -11,7 +11,7 @@ from starlette.requests import Request
 from api import languages, words
 from cases.reasons import REJECT_REASONS
 from evidence.policy import LAYERS
-from weigh import DOUBTS
+from weigh import DOUBTS, STATISTICS
 
 API = Path(languages.__file__).parent
 
@@ -65,7 +65,7 @@ def test_choice_of_language(query: str, cookie: str, accept: str, language: str)
     assert languages.language_of(Request(scope)) == language
 
 
-@pytest.mark.parametrize("code", [*LAYERS, *DOUBTS, *(reason.code for reason in REJECT_REASONS)])
+@pytest.mark.parametrize("code", [*LAYERS, *DOUBTS, *STATISTICS, *(reason.code for reason in REJECT_REASONS)])
 def test_codes_shown_to_reviewers_have_words_in_both_languages(code: str) -> None:
     chinese, english = words.word(code, "zh-CN"), words.word(code, "en")
     assert chinese not in {code, english}

@@ -18,14 +18,16 @@ def record(
     flags: tuple[str, ...] = (),
     speed_kmh: float = 60.0,
     u_gross_percent: float | None = 1.5,
+    lane: int = 1,
+    direction: str = "up",
     **vehicle: Any,
 ) -> dict[str, Any]:
     """Return a wire record; one letter an axle: s single, n single and narrow, w wide, d dual, ? unknown."""
     names = {"s": "single", "n": "single-under-425-mm", "w": "wide", "d": "dual", "?": "unknown"}
     return {
         "match_key": "k",
-        "lane": 1,
-        "direction": "up",
+        "lane": lane,
+        "direction": direction,
         "speed_kmh": speed_kmh,
         "gross_kg": gross_kg,
         "axles": [{"load_kg": gross_kg // len(tyres), "tyres": names[letter]} for letter in tyres],
@@ -177,6 +179,11 @@ def test_what_is_unknown_is_read_to_the_partys_favour(
             SiteFacts(50_000, 5_000, 100_000, case_basis_complete=False),
             "statistics-only",
         ),
+        ({}, SiteFacts(50_000, 5_000, 100_000, direction="down"), "statistics-only"),
+        ({"lane": 3}, SiteFacts(50_000, 5_000, 100_000, lanes=2), "statistics-only"),
+        ({"lane": 2}, SiteFacts(50_000, 5_000, 100_000, lanes=2), "overloaded"),
+        ({"direction": "unknown"}, SiteFacts(50_000, 5_000, 100_000, direction="unknown"), "statistics-only"),
+        ({"lane": 3, "flags": ("straddling",)}, SiteFacts(50_000, 5_000, 100_000, lanes=2), "unusable"),
     ],
 )
 def test_what_may_not_become_a_case(changes: dict[str, Any], facts: SiteFacts, outcome: str) -> None:

@@ -36,7 +36,6 @@ def test_every_driving_flag_makes_the_weighing_unusable(flag: DrivingFlag) -> No
     [
         ({"speed_m_h": 499}, "speed-outside-certificate"),
         ({"speed_m_h": 100_001}, "speed-outside-certificate"),
-        ({"lane": 3}, "lane-not-on-certificate"),
         ({"axles": (Axle(load_kg=17_299), Axle(load_kg=22_701))}, "axle-load-implausible"),
         ({"axles": (Axle(load_kg=19_600), Axle(load_kg=19_999))}, "axle-sum-mismatch"),
         ({"spacings_mm": (1_979,)}, "wheelbase-implausible"),
@@ -75,6 +74,11 @@ def test_first_spacing_spares_twin_steering_axles() -> None:
     assert reasons(1_369) == ("first-spacing-implausible",)
 
 
+def test_a_lane_that_the_certificate_does_not_cover_is_unusable() -> None:
+    screening = screened(overloaded(lane=1), certificate=CERTIFICATE.model_copy(update={"lanes": (2,)}))
+    assert (screening.outcome, screening.reasons) == (Outcome.UNUSABLE, ("lane-not-on-certificate",))
+
+
 def test_nothing_weighed_is_implausible() -> None:
     assert screened(vehicle("sd", (4_800,), 0)).reasons == ("gross-implausible",)
 
@@ -91,6 +95,34 @@ def test_without_its_legal_footing_a_passage_is_statistics_only(more: dict[str, 
     screening = screened(overloaded(), **more)
     assert (screening.outcome, screening.reasons) == (Outcome.STATISTICS_ONLY, (reason,))
     assert screening.adjudication.over_kg > 0
+
+
+@pytest.mark.parametrize(
+    ("place", "registered", "reasons"),
+    [
+        ({"direction": "down"}, {}, ("direction-not-registered",)),
+        ({"direction": "up"}, {"direction": "down"}, ("direction-not-registered",)),
+        ({"direction": "unknown"}, {}, ("direction-not-registered",)),
+        ({"direction": "unknown"}, {"direction": "unknown"}, ("direction-not-registered",)),
+        ({"direction": "上行"}, {"direction": "上行"}, ()),
+        ({"lane": 2}, {"lanes": 1}, ("lane-not-at-site",)),
+        ({"lane": 2}, {"lanes": 2}, ()),
+        ({"lane": 2, "direction": "down"}, {"lanes": 1}, ("direction-not-registered", "lane-not-at-site")),
+    ],
+)
+def test_only_the_announced_direction_and_lanes_may_become_a_case(
+    place: dict[str, Any], registered: dict[str, Any], reasons: tuple[str, ...]
+) -> None:
+    screening = screened(overloaded(**place), **registered)
+    assert screening.adjudication.over_kg > 0
+    assert screening.reasons == reasons
+    assert screening.outcome is (Outcome.STATISTICS_ONLY if reasons else Outcome.OVERLOADED)
+
+
+def test_a_lane_neither_announced_nor_certified_is_unusable_first() -> None:
+    screening = screened(overloaded(lane=3))
+    assert screening.outcome is Outcome.UNUSABLE
+    assert screening.reasons == ("lane-not-on-certificate", "lane-not-at-site")
 
 
 def test_unusable_comes_before_statistics_only_and_both_say_why() -> None:

@@ -45,6 +45,8 @@ def context(
     certificate: Certificate | None = CERTIFICATE,
     announcement: Announcement | None = ANNOUNCEMENT,
     legal_basis: LegalBasis | None = LEGAL_BASIS,
+    direction: str = "up",
+    lanes: int = 2,
 ) -> StationContext:
     """Return a station where everything is in force, unless said otherwise."""
     site = Site(
@@ -52,8 +54,8 @@ def context(
         name="K12",
         road="G56",
         stake="K12+300",
-        direction="up",
-        lanes=2,
+        direction=direction,
+        lanes=lanes,
         gross_limit_kg=site_limit_kg,
         completeness_profile="standard",
         valid_from=date(2025, 1, 1),
@@ -136,6 +138,7 @@ def context_choices() -> list[StationContext]:
         context(site_limit_kg=60_000, certificate=narrow),
         context(certificate=None),
         context(announcement=None, legal_basis=None),
+        context(lanes=1, direction="down", certificate=None),
     ]
 
 
@@ -192,6 +195,7 @@ def _random_spoiling(random: Random, record: WeighRecord) -> dict[str, Any]:
         {"flags": tuple(random.sample(tuple(DrivingFlag), 2))},
         {"speed_m_h": random.choice((499, 500, 100_000, 100_001))},
         {"lane": random.choice((2, 3))},
+        {"direction": random.choice(("down", "unknown"))},
         {"gross_kg": max(0, record.gross_kg + random.choice((-101, -100, 100, 101, 400, 1_000)))},
         {"length_mm": min(120_000, max(1, wheelbase + random.choice((-151, -150, 0, 500))))},
         {"length_mm": random.choice((61_000, 61_001))},
