@@ -20,6 +20,7 @@ from service.checks.finding import Finding, fine, warning, wrong
 from service.embedded.unprivileged import obstacle, server_user
 from service.keys import expected_trust
 from service.settings import BrokerKind, Settings, unknown_variables
+from store.registry import local_day
 
 _LEAST_FREE_BYTES = 2 * 2**30
 _PRIVATE_FILES = ("broker_credentials_file", "broker_key_file")
@@ -143,7 +144,14 @@ def check_keys(settings: Settings) -> list[Finding]:
         return [wrong("trust file", f"{settings.trust_path} cannot be read: {error.strerror}", advice)]
     if published != expected_trust(settings, keys):
         return [wrong("trust file", f"{settings.trust_path} does not name this installation's keys", advice)]
-    return [fine("keys", "readable by their owner only, and named in the trust file")]
+    return [
+        fine("keys", "readable by their owner only, and named in the trust file"),
+        warning(
+            "witness",
+            f"its key lies beside the log's in {settings.keys_root}: who can rewrite the log can cosign it too",
+            "publish the trust file and, from time to time, the log's checkpoint outside this administration",
+        ),
+    ]
 
 
 def check_weights() -> list[Finding]:
@@ -157,13 +165,14 @@ def check_weights() -> list[Finding]:
     return found or [fine("plate reading", "all network weights are installed")]
 
 
-def check_law(settings: Settings) -> list[Finding]:
-    """Find law tables that do not load, and confirmed rows that do not exist."""
+def check_law(settings: Settings, now: datetime | None = None) -> list[Finding]:
+    """Find law tables that do not load for the local day, and confirmed rows that do not exist."""
+    today = local_day(now or datetime.now(UTC))
     try:
-        limit_tables(datetime.now(UTC).date(), confirmed_rows=settings.law_confirmed_rows)
+        limit_tables(today, confirmed_rows=settings.law_confirmed_rows)
     except ZhichaoError as error:
         return [wrong("law tables", str(error), "correct ZHICHAO_LAW_CONFIRMED_ROWS or the table named")]
-    return [fine("law tables", "load for today")]
+    return [fine("law tables", f"load for today, {today}")]
 
 
 def _nearest_existing(folder: Path) -> Path:

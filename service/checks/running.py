@@ -19,6 +19,8 @@ _BROKER_WITHIN_S = 3.0
 _CLOCK_TOLERANCE = timedelta(seconds=2)
 _LOOK_BACK = timedelta(days=7)
 _MOST_NAMED = 1000
+_DECIDE_TOGETHER = 2
+"""Officers who must decide a case (行政处罚法 Art. 42)."""
 
 
 async def check_broker(settings: Settings) -> list[Finding]:
@@ -172,7 +174,46 @@ async def _registry(conn: Connection) -> list[Finding]:
         )
         for site, what, consequence in await _not_in_force(conn)
     ]
+    found += await _exact_instruments(conn) + await _reviewers(conn)
     return found or [fine("registry", f"{len(sites)} sites may make cases today")]
+
+
+async def _exact_instruments(conn: Connection) -> list[Finding]:
+    cursor = await conn.execute(
+        """
+        SELECT station_id, device_id, number FROM certificate
+        WHERE mpe_in_service_ppm = 0 AND valid_to >= (now() AT TIME ZONE 'Asia/Shanghai')::date
+        ORDER BY 1, 2, 3
+        """
+    )
+    return [
+        wrong(
+            f"certificate {number}",
+            f"{station}/{device} has a maximum permissible error of 0: nothing is taken off what it weighs",
+            "enter the error in service of the certificate's class and load the registry again",
+        )
+        for station, device, number in await cursor.fetchall()
+    ]
+
+
+async def _reviewers(conn: Connection) -> list[Finding]:
+    cursor = await conn.execute(
+        """
+        SELECT count(DISTINCT officer_id) FROM account JOIN officer_licence AS licence USING (officer_id)
+        WHERE NOT disabled AND role IN ('reviewer', 'supervisor')
+            AND (now() AT TIME ZONE 'Asia/Shanghai')::date BETWEEN licence.valid_from AND licence.valid_to
+        """
+    )
+    ((licensed,),) = await cursor.fetchall()
+    if licensed >= _DECIDE_TOGETHER:
+        return []
+    return [
+        warning(
+            "reviewers",
+            f"{licensed} officers with a licence valid today can sign in: no case can be decided, it takes two",
+            "add officers with licences to the registry, and accounts by `zhichao account create --officer`",
+        )
+    ]
 
 
 async def _not_in_force(conn: Connection) -> list[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """doctor: every misconfiguration seeded here is found, named, and told what to do about."""
 
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,21 @@ def test_a_trust_file_of_other_keys_is_found(settings: Settings, tmp_path: Path)
     settings.trust_path.write_bytes(other.trust_path.read_bytes())
     (found,) = _wrong(installation.check_keys(settings))
     assert found.subject == "trust file"
+
+
+def test_a_witness_of_the_same_hand_is_warned_of(settings: Settings) -> None:
+    found = [one for one in installation.check_keys(settings) if one.verdict == "warning"]
+    assert [one.subject for one in found] == ["witness"]
+    assert str(settings.keys_root) in found[0].detail
+
+
+def test_the_law_of_today_is_the_local_days(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 16:00 UTC a day begins in China, and with it, perhaps, a new row."""
+    asked: list[date] = []
+    monkeypatch.setattr(installation, "limit_tables", lambda day, **_: asked.append(day))
+    for minute in (59, 60):
+        installation.check_law(settings, datetime(2026, 12, 31, 15, tzinfo=UTC) + timedelta(minutes=minute))
+    assert asked == [date(2026, 12, 31), date(2027, 1, 1)]
 
 
 def test_a_confirmed_row_that_does_not_exist_is_found(settings: Settings) -> None:
