@@ -22,7 +22,8 @@ EVENT_FORMAT = "zhichao-event/1"
 def lacking(hit: Hit, captures: Sequence[StoredCapture]) -> tuple[str, ...]:
     """Return what the site's completeness profile misses in these captures; empty when nothing is."""
     wanted = profile(hit.passage.context.site.completeness_profile)
-    return missing(wanted, [capture.meta.role for capture in captures], has_weigh_record=True)
+    images = [(capture.meta.role, capture.blob_sha256) for capture in captures]
+    return missing(wanted, images, has_weigh_record=True)
 
 
 def contents_of(

@@ -190,6 +190,19 @@ async def test_nothing_is_read_before_the_originals_are_in_the_log(
     assert bench.engine.images == 3
 
 
+async def test_one_picture_under_three_roles_is_one_picture(bench: Bench) -> None:
+    same = [capture(1, device=f"cam-{role.value}", role=role, image=b"the same") for role in ROLES]
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *same)
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    assert list(package.missing) == ["no-rear-image", "no-side-image", "too-few-images"]
+    assert (await bench.state(), await bench.cases()) == (HitState.INCOMPLETE, 0)
+
+
 @pytest.mark.parametrize("roles", [(), (CaptureRole.FRONT,)])
 async def test_incomplete_evidence_is_sealed_and_never_a_case(
     bench: Bench, roles: tuple[CaptureRole, ...]
