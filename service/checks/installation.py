@@ -148,7 +148,7 @@ def check_keys(settings: Settings) -> list[Finding]:
         fine("keys", "readable by their owner only, and named in the trust file"),
         warning(
             "witness",
-            f"its key lies beside the log's in {settings.keys_root}: who can rewrite the log can cosign it too",
+            f"its key lies beside the log's in {settings.keys_root}: who rewrites the log can cosign it too",
             "publish the trust file and, from time to time, the log's checkpoint outside this administration",
         ),
     ]

@@ -210,7 +210,7 @@ async def _reviewers(conn: Connection) -> list[Finding]:
     return [
         warning(
             "reviewers",
-            f"{licensed} officers with a licence valid today can sign in: no case can be decided, it takes two",
+            f"{licensed} officers with a licence valid today can sign in: deciding a case takes two",
             "add officers with licences to the registry, and accounts by `zhichao account create --officer`",
         )
     ]
