@@ -11,8 +11,14 @@ aiomqtt acknowledges a message before it is processed. Here paho's manual acknow
 4. memory is bounded by ourselves: brokers ignore Receive Maximum, and aiomqtt's own bound drops
    messages. Past the bound the socket is not read until enough has been acknowledged;
 5. a message whose strings MQTT forbids (U+0000) ends the connection in paho, and comes again, for ever.
-   Mosquitto lets none through, iotcore does: after ten short connections without progress the session is
-   begun anew. What is lost with it comes again from the stations' spools.
+   Mosquitto lets none through, iotcore does: after ten connections that ended so without progress the
+   session is begun anew, once. What is lost with it comes again from the stations' spools; gateways have
+   none, so no other end of a connection is a reason for it, above all not a session taken over;
+6. connections that stand and end at once are most likely taken over by another client with our identifier
+   (Mosquitto does not always say so): we ask, and wait ever longer before we take the session back;
+7. a message kept back (not even its refusal could be stored) fills the broker's window and ours. After
+   `redeliver_after_s`, or when such messages are half the window, the connection is dropped: the broker
+   delivers them again.
 """
 
 import asyncio
@@ -37,8 +43,10 @@ logger = logging.getLogger(__name__)
 
 _SUBSCRIBE_WITHIN_S = 60.0
 _MAX_QUEUED_RECEIPTS = 100_000
-_FRUITLESS_IN_A_ROW = 10
+_UNREADABLE_IN_A_ROW = 10
+_PROTOCOL_ERROR = 130
 _SHORT_LIFE_S = 5.0
+_SHORT_LIVES_IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class BrokerSettings:
     max_in_flight: int = 2_000
     """Messages held here unacknowledged."""
     max_in_flight_bytes: int = 256 * 1024 * 1024
+    redeliver_after_s: float = 60.0
+    """How long messages kept back wait before the broker is made to deliver them again."""
     back_off: BackOff = field(default_factory=lambda: BackOff(first_s=0.1, longest_s=10.0))
 
 
@@ -109,9 +119,12 @@ class BrokerLink:
         self._generation = 0
         self._in_flight = 0
         self._in_flight_bytes = 0
+        self._kept_back = self._kept_back_bytes = 0
+        self._redeliver = asyncio.Event()
         self._paused: int | None = None
-        self._fruitless = 0
-        self._began_at = 0.0
+        self._clean_start = False
+        self._unreadable = False
+        self._unreadable_in_a_row = 0
         self._tls = _tls_context(settings.tls)
 
     @property
@@ -121,15 +134,21 @@ class BrokerLink:
 
     async def run(self) -> None:
         """Connect, subscribe and receive until cancelled; a lost connection is made again."""
-        failures = 0
+        failures = short_lives = 0
         while True:
-            stood = self.connections
+            stood, began_at = self.connections, asyncio.get_running_loop().time()
             try:
                 await self._one_connection()
             except* (aiomqtt.MqttError, ServiceUnavailable) as group:
-                where = f"{self._settings.host}:{self._settings.port}"
-                logger.warning("broker %s: %s; connecting again", where, _first(group))
-            failures = 1 if self.connections > stood else failures + 1
+                error = _first(group)
+                logger.warning("broker %s: %s; connecting again", self._where, error.__cause__ or error)
+            self._unreadable_in_a_row += self._unreadable
+            if asyncio.get_running_loop().time() - began_at >= _SHORT_LIFE_S:
+                failures = short_lives = 0
+            failures += 1
+            short_lives += self.connections > stood and not self._unreadable
+            if short_lives >= _SHORT_LIVES_IN_A_ROW:
+                self._ask_for_a_rival()
             await asyncio.sleep(self._settings.back_off.pause_s(failures))
 
     def acknowledge(self, delivery: Delivery) -> None:
@@ -138,10 +157,24 @@ class BrokerLink:
             return
         if delivery.qos > 0:
             self._client._client.ack(delivery.packet_id, delivery.qos)
-        self._fruitless = 0
+        self._unreadable_in_a_row = 0
         self._in_flight -= 1
         self._in_flight_bytes -= delivery.size_bytes
         self._resume_if_room()
+
+    def keep_back(self, delivery: Delivery) -> None:
+        """Leave a message unacknowledged that could not be stored in any form; it is delivered again."""
+        if delivery.generation != self._generation or self._client is None:
+            return
+        if self._kept_back == 0:
+            asyncio.get_running_loop().call_later(self._settings.redeliver_after_s, self._redeliver.set)
+        self._kept_back += 1
+        self._kept_back_bytes += delivery.size_bytes
+        if (
+            self._kept_back * 2 >= self._settings.max_in_flight
+            or self._kept_back_bytes * 2 >= self._settings.max_in_flight_bytes
+        ):
+            self._redeliver.set()
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Hand a QoS 1 message to the connection; False where it cannot be taken now.
@@ -159,6 +192,7 @@ class BrokerLink:
             self._begin(client)
             try:
                 tasks.create_task(self._subscribe(client))
+                tasks.create_task(self._until_redelivery(self._redeliver))
                 await self._receive(client)
             finally:
                 self._end()
@@ -168,10 +202,11 @@ class BrokerLink:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = settings.session_expiry_s
         properties.ReceiveMaximum = min(settings.max_in_flight, 65_535)
-        clean_start = self._fruitless >= _FRUITLESS_IN_A_ROW
-        if clean_start:
+        self._clean_start = self._unreadable_in_a_row >= _UNREADABLE_IN_A_ROW
+        self._unreadable = False
+        if self._clean_start:
             logger.error(
-                "connections end at once, as by a message no client can read: beginning a new session"
+                "the broker delivers a message no client can read, again and again: beginning a new session"
             )
         client = aiomqtt.Client(
             settings.host,
@@ -180,7 +215,7 @@ class BrokerLink:
             password=settings.password,
             identifier=settings.client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=clean_start,
+            clean_start=self._clean_start,
             properties=properties,
             keepalive=settings.keepalive_s,
             tls_context=self._tls,
@@ -188,19 +223,36 @@ class BrokerLink:
         )
         client.pending_calls_threshold = 10**6
         client._client.manual_ack_set(True)
+        self._note_its_end(client)
         return client
+
+    def _note_its_end(self, client: aiomqtt.Client) -> None:
+        """Note why the connection ends: aiomqtt forgets it where CONNACK and the end come in one read.
+
+        An end may be told twice, the second time as a lost connection: what was said first stands.
+        """
+
+        def on_disconnect(paho: Any, data: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
+            if reason.value == _PROTOCOL_ERROR and not flags.is_disconnect_packet_from_server:
+                self._unreadable = True
+            client._on_disconnect(paho, data, flags, reason, properties)
+            if client._disconnected.done():
+                client._disconnected.exception()  # seen: asyncio complains of one that is forgotten
+
+        client._client.on_disconnect = on_disconnect
 
     def _begin(self, client: aiomqtt.Client) -> None:
         self._generation += 1
         self._client = client
-        self._began_at = asyncio.get_running_loop().time()
         self._in_flight = self._in_flight_bytes = 0
+        self._kept_back = self._kept_back_bytes = 0
+        self._redeliver = asyncio.Event()
+        if self._clean_start:
+            self._unreadable_in_a_row = 0
         self._paused = None
 
     def _end(self) -> None:
         self._client = None
-        lived_s = asyncio.get_running_loop().time() - self._began_at
-        self._fruitless = self._fruitless + 1 if lived_s < _SHORT_LIFE_S else 0
         while not self.inbox.empty():  # rule 2: unacknowledged, so all of it is delivered again
             self.inbox.get_nowait()
 
@@ -215,6 +267,22 @@ class BrokerLink:
         self.connections += 1
         if self.connections == 1 and self._ready is not None:
             self._ready()
+
+    async def _until_redelivery(self, wanted: asyncio.Event) -> None:
+        await wanted.wait()
+        raise ServiceUnavailable(f"{self._kept_back} messages could not be stored and are asked for again")
+
+    @property
+    def _where(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+    def _ask_for_a_rival(self) -> None:
+        logger.error(
+            "broker %s: connections end as soon as they stand; is another client connected as %s? "
+            "Give each ingester its own name (ZHICHAO_BROKER_CLIENT_ID), or end one of them",
+            self._where,
+            self._settings.client_id,
+        )
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:

@@ -111,6 +111,7 @@ class _Pump:
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             self._count(outcome)
             if outcome is None:
+                self._link.keep_back(delivery)
                 continue
             self._link.acknowledge(delivery)
             decoder = self._decoders.for_topic(delivery.wire.topic)

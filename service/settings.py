@@ -105,7 +105,8 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         description="This ingester's name at the broker, which keeps its messages under it while it is away. "
-        "Absent: `zhichao-ingest`, with this machine's name after it where the subscription is shared.",
+        "Absent: `zhichao-ingest`, with this machine's name and a number after it where the subscription is "
+        "shared. A name set here gets the number from the second ingester of one data folder on.",
     )
 
     web_host: str = Field(

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ingest import Arrival, BrokerSettings, Settled, run
+from ingest import Arrival, BackOff, BrokerSettings, Settled, run
 from tests.integration.ingest.sinks import settled
 
 
@@ -31,7 +31,8 @@ class FileSink:
 def main() -> None:
     """Ingest until killed."""
     port, path = sys.argv[1:]
-    settings = BrokerSettings("127.0.0.1", int(port), client_id="ingest-under-fire")
+    back_off = BackOff(first_s=0.02, longest_s=0.1)
+    settings = BrokerSettings("127.0.0.1", int(port), client_id="ingest-under-fire", back_off=back_off)
     asyncio.run(run(settings, FileSink(path), ready=lambda: print("ready", flush=True)))
 
 

@@ -244,6 +244,24 @@ async def test_ingesters_share_a_load(mosquitto: RunningBroker) -> None:
     assert second.sequences
 
 
+async def test_two_ingesters_of_one_name_throw_each_other_out_and_lose_nothing(
+    mosquitto: RunningBroker, tmp_path: Path
+) -> None:
+    """A gateway has no spool: what the broker keeps for a session that is taken over must stay there."""
+    files, numbers = [tmp_path / "one", tmp_path / "two"], range(count(2_000, reduced=500))
+    rivals = [await asyncio.to_thread(_start_ledger, mosquitto, file) for file in files]
+    try:
+        with Station(mosquitto) as station:
+            for number in numbers:
+                station.send([number])
+                await asyncio.sleep(0.01)
+            _end(rivals.pop())
+            await _until(lambda: set(numbers) <= {*_ledger(files[0]), *_ledger(files[1])})
+    finally:
+        for rival in rivals:
+            _end(rival)
+
+
 async def test_over_tls_with_passwords_and_the_access_list(mosquitto_tls: RunningBroker) -> None:
     sink = MemorySink()
     settings = _settings(
@@ -279,33 +297,39 @@ async def test_killed_mid_stream_it_loses_nothing(broker: RunningBroker, tmp_pat
     """kill -9, three times, while a station publishes; the broker stays and delivers again."""
     stored, total = tmp_path / "stored", count(5_000, reduced=900)
 
-    def start() -> subprocess.Popen[str]:
-        module = "tests.integration.ingest.ledger_process"
-        command = [sys.executable, "-m", module, str(broker.port), str(stored)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
-
     def lines() -> list[int]:
-        return [int(line) for line in stored.read_text().split("\n")[:-1]] if stored.exists() else []
+        return _ledger(stored)
 
-    process = await asyncio.to_thread(start)
+    process = await asyncio.to_thread(_start_ledger, broker, stored)
     with Station(broker) as station:
         for part in range(3):
             station.send(range(part * total // 3, (part + 1) * total // 3))
             begun = part * total // 3
             await _until(partial(_longer, lines, begun))
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
-            process = await asyncio.to_thread(start)
+            _end(process)
+            process = await asyncio.to_thread(_start_ledger, broker, stored)
         try:
             await _until(lambda: set(range(total)) <= set(lines()))
         finally:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+            _end(process)
         assert station.receipted <= set(lines())
+
+
+def _start_ledger(broker: RunningBroker, stored: Path) -> subprocess.Popen[str]:
+    module = "tests.integration.ingest.ledger_process"
+    command = [sys.executable, "-m", module, str(broker.port), str(stored)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def _ledger(stored: Path) -> list[int]:
+    return [int(line) for line in stored.read_text().split("\n")[:-1]] if stored.exists() else []
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()

@@ -32,13 +32,17 @@ def test_a_ca_file_turns_tls_on() -> None:
     assert made.tls.ca_file == Path("ca.pem")
 
 
-def test_sharing_ingesters_have_names_of_their_own() -> None:
-    alone = broker_settings(Settings())
-    sharing = broker_settings(Settings(broker_kind=BrokerKind.MOSQUITTO, broker_share_group="g"))
-    named = broker_settings(Settings(broker_client_id="ingest-2"))
-    assert alone.client_id == "zhichao-ingest"
-    assert sharing.client_id.startswith("zhichao-ingest-")
-    assert named.client_id == "ingest-2"
+def test_sharing_ingesters_have_names_of_their_own_on_one_host_too() -> None:
+    shared = {"broker_kind": BrokerKind.MOSQUITTO, "broker_share_group": "g"}
+    for settings in (Settings(**shared), Settings(broker_client_id="ingest", **shared)):  # type: ignore[arg-type]
+        names = [broker_settings(settings, slot=slot).client_id for slot in range(3)]
+        assert len(set(names)) == 3
+        assert names == [broker_settings(settings, slot=slot).client_id for slot in range(3)]
+
+
+def test_a_lone_ingester_keeps_its_name() -> None:
+    assert broker_settings(Settings()).client_id == "zhichao-ingest"
+    assert broker_settings(Settings(broker_client_id="ingest-2")).client_id == "ingest-2"
 
 
 def test_the_embedded_broker_cannot_be_shared() -> None:
