@@ -79,6 +79,8 @@ class Sink(Protocol):
         ------
         ServiceUnavailable
             The database or disk did not answer: the same batch is tried again, unacknowledged.
+        ConfigurationError
+            The installation cannot store anything as it stands; as above, until somebody puts it right.
         Exception
             Anything else is taken to lie in the batch's content: it is bisected until the offender is
             found, which then arrives again as `Refused` with STORAGE_FAILED.

@@ -3,12 +3,12 @@
 Rules
 
 1. A batch is closed by count, by bytes (images!) or 10 ms after its first message, whichever is first.
-2. `ServiceUnavailable` from the sink says nothing about the content: the same batch is tried again, with
-   growing pauses, for as long as it takes. Nothing is acknowledged meanwhile.
+2. `ServiceUnavailable` and `ConfigurationError` from the sink say nothing about the content: the same batch
+   is tried again, with growing pauses, for as long as it takes. Nothing is acknowledged meanwhile.
 3. Any other failure lies in the content: the batch is halved until the offender stands alone; the offender
    is then stored as refused (STORAGE_FAILED), and everything else as if it had never been there.
 4. An offender of which not even the refusal can be stored stays unacknowledged: the broker and the
-   station's spool keep it, the log names it, and nothing else stops.
+   station's spool keep it, the log names it, the link has it delivered again, and nothing else stops.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from domain.errors import ServiceUnavailable
+from domain.errors import ConfigurationError, ServiceUnavailable
 from domain.refusals import RefusalCode
 from ingest.arrivals import Arrival, Refused, Settled, Sink
 from ingest.decoders import Decoders
@@ -143,10 +143,10 @@ class Storer:
         while True:
             try:
                 settled = iter(await self._sink.store(arrivals))
-            except ServiceUnavailable as error:
+            except (ServiceUnavailable, ConfigurationError) as error:
                 failures += 1
                 pause_s = self._back_off.pause_s(failures)
-                logger.warning("storage is unavailable (%s); trying again in %.1f s", error, pause_s)
+                logger.warning("nothing can be stored (%s); trying again in %.1f s", error, pause_s)
                 await self._sleep(pause_s)
             else:
                 return [tuple(next(settled) for _ in message.arrivals) for message in batch]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.errors import ServiceUnavailable
+from domain.errors import ConfigurationError, ServiceUnavailable
 from domain.refusals import RefusalCode
 from ingest.arrivals import Arrival, Refusal, Refused, Settled
 from ingest.batching import BackOff, BatchBounds, Message, Storer, collect
@@ -99,6 +99,22 @@ def test_an_outage_is_waited_out_with_growing_pauses() -> None:
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     assert [number for number, _ in shelf.stored] == [0, 1, 2]
     assert None not in outcomes
+
+
+def test_a_fault_of_the_installation_is_no_fault_of_the_messages() -> None:
+    class Misconfigured(Shelf):
+        calls = 0
+
+        async def store(self, arrivals: Sequence[Arrival]) -> Sequence[Settled]:
+            self.calls += 1
+            if self.calls < 4:
+                raise ConfigurationError("a table of the law is missing")
+            return await super().store(arrivals)
+
+    shelf = Misconfigured()
+    outcomes = _store(shelf, 3)
+    assert shelf.stored == [(0, None), (1, None), (2, None)]
+    assert [one.refusal for outcome in outcomes for one in outcome or ()] == [None] * 3
 
 
 def test_cancelled_is_cancelled_and_not_taken_for_a_bad_message() -> None:
