@@ -118,6 +118,9 @@ def test_the_forms_work_without_javascript(served_office: ServedOffice, chromium
     case = served_office.cases[0]
     context = chromium.new_context(java_script_enabled=False, locale="en-GB")
     page = context.new_page()
+    page.goto(f"{served_office.address}/login")
+    expect(page.locator("h1")).to_have_text("登录")
+    page.click("text=English")
     sign_in(page, served_office, "limei")
     page.click("text=Take the next case")
     page.check("label[for=image-3]")
@@ -197,6 +200,6 @@ def test_the_pictures_of_the_documentation_can_be_taken(
 ) -> None:
     page = chromium.new_context(locale="zh-CN", viewport=VIEW).new_page()
     take_pictures(page, served_office.address, "limei", PASSWORD, tmp_path)
-    for name in ("queue.png", "review.png", "stations.png"):
+    for name in ("queue.png", "review.png", "passage.png", "stations.png"):
         assert (tmp_path / name).stat().st_size > 20_000
     page.context.close()
