@@ -2,6 +2,10 @@
 
 An unknown name costs the same time as a known one, and both get the same answer. Failures are
 counted by name and address together, and by address; each beyond the allowance doubles the wait.
+
+Argon2 takes 64 MiB for every password it tries. No more than `Wiring.hashing` allows are tried at a
+time, and whether a name has to wait is asked once its turn has come: a flood of guesses sent at once
+neither fills the memory nor gets more tries than the same guesses one by one.
 """
 
 import hashlib
@@ -15,13 +19,15 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from api.wiring import Wiring
-from domain.errors import NotPermitted
+from domain.errors import NotPermitted, ServiceUnavailable
 from store import accounts
 from store.accounts import Account
 
 TRIES_PER_NAME = 5
 TRIES_PER_ADDRESS = 30
 MAX_PASSWORD = 1_024
+MAX_WAITING = 100
+"""How many sign-ins may wait for their turn; more are told to come again."""
 _HASHER = PasswordHasher()
 
 
@@ -61,9 +67,9 @@ def _nobodys_hash() -> str:
     return _HASHER.hash(secrets.token_urlsafe())
 
 
-def _matches(stored: str, password: str) -> bool:
+def _matches(stored: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(stored, password)
+        return _HASHER.verify(stored or _nobodys_hash(), password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
@@ -77,17 +83,26 @@ async def check_password(wiring: Wiring, username: str, password: str, address: 
         Too many failures before this one.
     SignInRefused
         Name or password is wrong, the account is disabled, or a demo account outside the demo.
+    ServiceUnavailable
+        Too many people sign in at this moment.
     """
-    now = wiring.now()
     if not username.isprintable():  # PostgreSQL has no text with NUL in it, and no account such a name
         raise SignInRefused("name or password is wrong")
+    if wiring.hashing.statistics().tasks_waiting >= MAX_WAITING:
+        raise ServiceUnavailable("too many sign-ins at this moment; try again in some seconds")
+    async with wiring.hashing:
+        return await _check_in_turn(wiring, username, password, address)
+
+
+async def _check_in_turn(wiring: Wiring, username: str, password: str, address: str) -> Account:
+    now = wiring.now()
     by_name, by_address = f"name:{username[:64]}@{address}", f"address:{address}"
     async with wiring.transaction() as conn:
         until = await accounts.blocked_until(conn, [by_name, by_address], now)
         found = await accounts.account(conn, username)
     if until is not None:
         raise SignInBlocked(max(1, round((until - now).total_seconds())))
-    stored = found.password_hash if found is not None else _nobodys_hash()
+    stored = found.password_hash if found is not None else None
     right = await to_thread.run_sync(_matches, stored, password[:MAX_PASSWORD])
     if found is None or not right or found.disabled or (found.demo and not wiring.demo):
         async with wiring.transaction() as conn:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from anyio import CapacityLimiter
+
 from cases.ports import SealReport
 from domain.ids import Sha256
 from store.connection import Connection, Pool
@@ -14,6 +16,9 @@ from store.transactions import transaction
 
 DATABASE_WAIT_S = 5.0
 """How long a request waits for a connection before it is answered with 503."""
+
+PASSWORDS_AT_ONCE = 2
+"""How many passwords are tried at the same time: each takes 64 MiB and a processor."""
 
 
 class Blobs(Protocol):
@@ -50,6 +55,8 @@ class Wiring:
     ready_checks: Sequence[Callable[[], str | None]] = ()
     """Each returns None or what is not ready, for /readyz."""
     now: Callable[[], datetime] = field(default=utc_now)
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PASSWORDS_AT_ONCE))
+    """Turns at trying a password."""
 
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Give a connection as `store.transactions.transaction` does, waiting `DATABASE_WAIT_S` at most."""

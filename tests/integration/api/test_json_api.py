@@ -1,16 +1,20 @@
 """The JSON API and the web's defences, over HTTP against a real database and sealed packages."""
 
+import asyncio
 import io
 import tarfile
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from api import auth
 from api.app import create_app
 from api.auth import TRIES_PER_NAME
 from api.shielding import MAX_BODY_BYTES
+from api.wiring import PASSWORDS_AT_ONCE
 from domain.events import CaptureRole
 from simulators.scene import photograph
 from tests.fixtures.office import PASSWORD, Office, six_axle_train
@@ -134,6 +138,48 @@ async def test_failed_sign_ins_are_slowed_down_and_names_are_not_told_apart(
         nobody.status_code,
         nobody.text.replace("nobody", "wangjg"),
     )
+
+
+async def test_guesses_sent_at_once_get_no_more_tries_than_one_by_one(client: httpx.AsyncClient) -> None:
+    form = {"username": "limei", "password": "wrong"}
+    answers = await asyncio.gather(*(client.post("/login", data=form) for _ in range(20)))
+    tried = [answer for answer in answers if answer.status_code == 401]
+    # One more than allowed starts the wait; what was in hand beside that one may still be tried.
+    assert len(tried) <= TRIES_PER_NAME + PASSWORDS_AT_ONCE
+    assert {answer.status_code for answer in answers} == {401, 429}
+
+
+async def test_passwords_are_tried_a_few_at_a_time_and_a_busy_tool_is_not_shut_out(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard, at_once, seen = threading.Lock(), 0, list[int]()
+
+    def counted(stored: str | None, password: str) -> bool:
+        nonlocal at_once
+        with guard:
+            at_once += 1
+            seen.append(at_once)
+        try:
+            return auth_matches(stored, password)
+        finally:
+            with guard:
+                at_once -= 1
+
+    auth_matches = auth._matches
+    monkeypatch.setattr(auth, "_matches", counted)
+    credentials = ("limei", PASSWORD)
+    answers = await asyncio.gather(*(client.get("/api/v1/overview", auth=credentials) for _ in range(12)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(seen) == 12
+    assert max(seen) <= PASSWORDS_AT_ONCE
+
+
+async def test_when_too_many_sign_in_the_next_is_told_to_come_again(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "MAX_WAITING", 0)
+    answer = await client.get("/api/v1/overview", auth=("limei", PASSWORD))
+    assert answer.status_code == 503
 
 
 async def test_demo_accounts_cannot_sign_in_outside_the_demo(office: Office) -> None:
