@@ -7,10 +7,14 @@ what is settled is acknowledged to the broker.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from domain.events import Decoded, Wire
 from domain.refusals import RefusalCode
+
+NATIVE_PAIRING_WINDOW = timedelta(seconds=60)
+"""How far apart a record and its captures may be taken in the platform's own contract."""
 
 
 class Claims(NamedTuple):
@@ -34,6 +38,8 @@ class Accepted:
     """A message the contract allows."""
 
     decoded: Decoded
+    pairing_window: timedelta = NATIVE_PAIRING_WINDOW
+    """How far apart in time a record and its captures may be; its decoder's."""
 
     @property
     def wire(self) -> Wire:

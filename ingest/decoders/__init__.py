@@ -8,7 +8,7 @@ import importlib
 import logging
 import pkgutil
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, cast
 
 from domain.errors import ConfigurationError, InputRefused
@@ -35,6 +35,10 @@ class Decoder(Protocol):
     @property
     def receipts(self) -> bool:
         """Whether its stations keep a spool that receipts empty."""
+
+    @property
+    def pairing_window(self) -> timedelta:
+        """How far apart in time a record and its captures may be."""
 
     def claims(self, wire: Wire) -> Claims:
         """Return whose message it says it is, as far as it can be read; never raises."""
@@ -82,7 +86,9 @@ class Decoders:
             detail = f"no decoder reads topic {shown(wire.topic)}"
             return (Refused(wire, Claims(), RefusalCode.UNKNOWN_TOPIC, detail),)
         try:
-            return tuple(Accepted(decoded) for decoded in decoder.decode(wire, now=now))
+            return tuple(
+                Accepted(decoded, decoder.pairing_window) for decoded in decoder.decode(wire, now=now)
+            )
         except InputRefused as refusal:
             return (self.refused(wire, refusal.code, refusal.detail),)
         except Exception:  # a decoder with a fault must not stop every other station's messages

@@ -144,6 +144,7 @@ class GatewayJsonDecoder:
     name = "gateway-json"
     topic_filters = (f"{PREFIX}/+/+/frame",)
     receipts = False
+    pairing_window = PAIRING_WINDOW
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

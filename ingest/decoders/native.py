@@ -18,7 +18,7 @@ from domain.events import (
 from domain.ids import Sha256
 from domain.refusals import RefusalCode
 from ingest import bodies, clock, header, jpeg, strict_json, topics
-from ingest.arrivals import Claims
+from ingest.arrivals import NATIVE_PAIRING_WINDOW, Claims
 from ingest.limits import Limits
 from ingest.wording import checked, shown
 
@@ -40,6 +40,7 @@ class NativeDecoder:
     name = "native"
     topic_filters = tuple(f"{PREFIX}/+/+/{kind}" for kind in _KINDS)
     receipts = True
+    pairing_window = NATIVE_PAIRING_WINDOW
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

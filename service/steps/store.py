@@ -13,20 +13,18 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from domain.events import CaptureMessage, Decoded, StatusMessage, WeighMessage, Wire
-from domain.ids import DeviceId, Epoch, Sha256, StationId, sha256_of
+from domain.events import CaptureMessage, Decoded, StatusMessage, WeighMessage
+from domain.ids import DeviceId, Epoch, StationId
 from domain.ids import Sequence as SequenceNumber
 from domain.refusals import RefusalCode
 from domain.registry import StationContext
 from ingest.arrivals import Accepted, Arrival, Claims, Refusal, Refused, Settled
 from ingest.decoders import Decoders, load_decoders
-from ingest.header import body_offset
 from service.steps.screen import Screener
 from store.blobs import BlobStore
 from store.connection import Connection, Pool
 from store.intake import store_batch
 from store.intake_batch import (
-    NATIVE_PAIRING_WINDOW,
     CaptureRow,
     IntakeBatch,
     Key,
@@ -38,10 +36,6 @@ from store.intake_batch import (
 from store.registry import KnownDevice, contexts_at, known_devices, local_day
 from store.station_status import record_statuses
 from store.transactions import transaction
-
-NATIVE_PREFIX = "zhichao/v1/"
-GATEWAY_PAIRING_WINDOW = timedelta(seconds=10)
-"""The vendors' own matchNo time-out (domain.md D1)."""
 
 _MAY_SEND = {"wim": WeighMessage, "camera": CaptureMessage, "gateway": WeighMessage | CaptureMessage}
 """What each kind of device sends besides its status."""
@@ -68,15 +62,19 @@ class DatabaseSink:
     async def store(self, arrivals: Sequence[Arrival]) -> Sequence[Settled]:
         """Commit all of `arrivals`, or none; see `ingest.arrivals.Sink.store`."""
         async with transaction(self._pool) as conn:
-            known = await known_devices(conn)
-            contexts = await _contexts(conn, arrivals)
-            checked = [
-                self._registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
-            ]
-            batch, order = await self._batch(checked, contexts, known)
-            await self._blobs.put_all(list(batch.blobs()))
-            stored = await store_batch(conn, batch)
-            await record_statuses(conn, _statuses(checked))
+            return await self.store_on(conn, arrivals)
+
+    async def store_on(self, conn: Connection, arrivals: Sequence[Arrival]) -> list[Settled]:
+        """Store all of `arrivals` in the caller's transaction; errors as `store`."""
+        known = await known_devices(conn)
+        contexts = await _contexts(conn, arrivals)
+        checked = [
+            self._registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
+        ]
+        batch, order = await self._batch(checked, contexts, known)
+        await self._blobs.put_all(list(batch.blobs()))
+        stored = await store_batch(conn, batch)
+        await record_statuses(conn, _statuses(checked))
         fates = dict(zip(order, stored, strict=True))
         return [_settled(one, fates.get(place)) for place, one in enumerate(checked)]
 
@@ -94,18 +92,18 @@ class DatabaseSink:
         self, checked: Sequence[Arrival], contexts: Sequence[StationContext | None], known: _Known
     ) -> tuple[IntakeBatch, list[int]]:
         """Return the rows to store, and for each, in the store's order, its place among the arrivals."""
-        weighed: list[tuple[int, WeighMessage, StationContext]] = []
-        captured: list[tuple[int, CaptureMessage]] = []
+        weighed: list[tuple[int, WeighMessage, StationContext, timedelta]] = []
+        captured: list[tuple[int, CaptureMessage, timedelta]] = []
         refused: list[tuple[int, Refused]] = []
         for place, (one, context) in enumerate(zip(checked, contexts, strict=True)):
             if isinstance(one, Refused):
                 refused.append((place, one))
             elif isinstance(one.decoded, WeighMessage) and context is not None:
-                weighed.append((place, one.decoded, context))
+                weighed.append((place, one.decoded, context, one.pairing_window))
             elif isinstance(one.decoded, CaptureMessage):
-                captured.append((place, one.decoded))
+                captured.append((place, one.decoded, one.pairing_window))
         screenings = await asyncio.to_thread(
-            self._screener.screen, [message for _, message, _ in weighed], [where for *_, where in weighed]
+            self._screener.screen, [one[1] for one in weighed], [one[2] for one in weighed]
         )
         batch = IntakeBatch(
             passages=[
@@ -113,15 +111,15 @@ class DatabaseSink:
                     message,
                     context,
                     screening,
-                    pairing_window=_pairing_window(message.wire),
+                    pairing_window=window,
                     capture_wait=self._capture_wait,
-                    body_sha256=_body_sha256(message.wire),
+                    body_sha256=message.wire.body_sha256,
                 )
-                for (_, message, context), screening in zip(weighed, screenings, strict=True)
+                for (_, message, context, window), screening in zip(weighed, screenings, strict=True)
             ],
             captures=[
-                CaptureRow(message, message.meta.sha256, pairing_window=_pairing_window(message.wire))
-                for _, message in captured
+                CaptureRow(message, message.meta.sha256, pairing_window=window)
+                for _, message, window in captured
             ],
             refusals=[_refusal_row(one, known) for _, one in refused],
         )
@@ -192,7 +190,14 @@ def _claims(decoded: WeighMessage | CaptureMessage | StatusMessage) -> Claims:
 
 
 def _refusal_row(one: Refused, known: _Known) -> RefusalRow:
-    return RefusalRow(one.wire, one.claims, one.code, one.detail, key=_key(one.claims, known))
+    return RefusalRow(
+        one.wire,
+        one.claims,
+        one.code,
+        one.detail,
+        key=_key(one.claims, known),
+        body_sha256=one.wire.body_sha256,
+    )
 
 
 def _key(claims: Claims, known: _Known) -> Key | None:
@@ -216,18 +221,3 @@ def _settled(one: Arrival, fate: Stored | None) -> Settled:
             f"epoch {claims.epoch}, sequence {claims.sequence} was received before with other content",
         )
     return Settled(*claims, refusal)
-
-
-def _pairing_window(wire: Wire) -> timedelta:
-    return NATIVE_PAIRING_WINDOW if _is_native(wire) else GATEWAY_PAIRING_WINDOW
-
-
-def _is_native(wire: Wire) -> bool:
-    return wire.topic.startswith(NATIVE_PREFIX)
-
-
-def _body_sha256(wire: Wire) -> Sha256 | None:
-    """Return the digest of a framed message's body: its frame holds `sent_at`, which a resend changes."""
-    if not _is_native(wire) or any(name == "schema" for name, _ in wire.properties):
-        return None
-    return sha256_of(wire.payload[body_offset(wire.payload) :])

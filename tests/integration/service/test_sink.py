@@ -11,7 +11,9 @@ from domain.errors import ServiceUnavailable
 from domain.events import CaptureMessage, StationState, StationStatus, StatusMessage, WeighMessage
 from domain.ids import DeviceId, StationId
 from domain.refusals import RefusalCode
+from domain.units import utc_text
 from ingest.arrivals import Accepted, Claims, Refusal, Refused, Settled
+from ingest.decoders import Decoders, load_decoders
 from service.settings import Settings
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
@@ -20,6 +22,7 @@ from store.connection import Pool
 from store.registry import LOCAL_TIME, load_registry, parse_registry
 from store.transactions import transaction
 from tests.integration.store.messages import REGISTRY, SCALE, STATION, T0, capture, passage, with_registry
+from tests.unit.ingest.samples import framed, header
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +183,9 @@ async def test_other_content_under_a_used_number_is_refused(sink: DatabaseSink, 
 def _framed(header: bytes, body: bytes) -> WeighMessage:
     message = passage(1).message
     payload = len(header).to_bytes(4, "big") + header + body
-    wire = message.wire.model_copy(update={"properties": (), "payload": payload})
+    wire = message.wire.model_copy(
+        update={"properties": (), "payload": payload, "body_offset": len(payload) - len(body)}
+    )
     return message.model_copy(update={"wire": wire})
 
 
@@ -192,6 +197,38 @@ async def test_a_framed_message_sent_again_is_a_duplicate(sink: DatabaseSink, po
     async with pool.connection() as conn:
         cursor = await conn.execute("SELECT duplicates FROM ledger")
         assert await cursor.fetchall() == [(1,)]
+
+
+async def test_a_refused_framed_message_sent_again_is_a_duplicate(sink: DatabaseSink, pool: Pool) -> None:
+    decoders = Decoders(load_decoders().values())
+    for second in (1, 2):
+        sent_at = T0 + timedelta(seconds=second)
+        message = framed(
+            "zhichao/v1/S1/wim-1/weigh",
+            header(seq="7", sent_at=utc_text(sent_at), captured_at=utc_text(T0)),
+            b"{}",
+        )
+        (refused,) = decoders.arrivals(message, now=sent_at)
+        (settled,) = await sink.store([refused])
+        assert settled.refusal is not None
+        assert settled.refusal.code is RefusalCode.FIELD_MISSING
+    assert await _count(pool, "quarantine") == 1
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT duplicates FROM ledger")
+        assert await cursor.fetchall() == [(1,)]
+
+
+async def test_the_decoders_pairing_window_decides(sink: DatabaseSink, pool: Pool) -> None:
+    """The capture is taken 30 s after the record, further than this maker allows."""
+    narrow = timedelta(seconds=1)
+    late = capture(1).message
+    late = late.model_copy(
+        update={"header": late.header.model_copy(update={"captured_at": T0 + timedelta(seconds=30)})}
+    )
+    await sink.store([Accepted(passage(1).message, narrow), Accepted(late, narrow)])
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT passage_event_id FROM capture")
+        assert await cursor.fetchall() == [(None,)]
 
 
 async def test_a_refusal_is_settled_with_its_reason(sink: DatabaseSink, pool: Pool) -> None:

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ class Broken:
     name = "broken"
     topic_filters = ("vendor/+/x",)
     receipts = False
+    pairing_window = timedelta(seconds=10)
 
     def claims(self, wire: Wire) -> Claims:
         """Return nothing."""
