@@ -37,6 +37,11 @@ _MAY_BE = {
 
 KNOWN_TYRES = tuple(_MAY_BE)
 _TYRE_CODE = {tyres: code for code, tyres in enumerate(TYRES)}
+_MAY_BE_BY_CODE = {
+    tyres: np.array([*(code in reported for code in TYRES), False]) for tyres, reported in _MAY_BE.items()
+}
+"""Looked up by the code reported; the last entry answers -1, where there is no axle."""
+
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 
 
@@ -95,7 +100,7 @@ class PassageColumns:
 
     def may_be(self, tyres: Tyres) -> Bools:
         """Axles that have these tyres (of `KNOWN_TYRES`) or may have them, (B, N)."""
-        return np.isin(self.tyres, [_TYRE_CODE[reported] for reported in _MAY_BE[tyres]])
+        return np.asarray(_MAY_BE_BY_CODE[tyres][self.tyres])
 
     def is_kind(self, kind: VehicleKind) -> Bools:
         """Passages reported as of this kind, (B,)."""
