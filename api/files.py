@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
@@ -23,6 +23,7 @@ from store.case_queries import package_folder, shown_image
 router = APIRouter()
 STATIC = Path(__file__).parent / "static"
 _CHUNK = 256 * 1024
+MAX_SUPPLEMENT = 2**31 - 1
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 static_files = StaticFiles(directory=STATIC)
@@ -58,7 +59,7 @@ async def package(
     request: Request,
     person: SignedInPerson,
     event_id: Annotated[EventId, PathParameter(pattern="^[0-9a-f]{32}$")],
-    supplement: int = 0,
+    supplement: Annotated[int, Query(ge=0, le=MAX_SUPPLEMENT)] = 0,
 ) -> Response:
     """Return a sealed package as a tar file whose bytes depend on the package alone."""
     wiring = wiring_of(request)

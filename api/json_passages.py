@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
 from api.access import SignedInPerson, wiring_of
+from api.wiring import MAX_BIGINT
 from domain.errors import NotFound, RuleViolation
 from domain.units import utc_text
 from store.passages import Cursor, ExportedPassage, export_one, export_page
@@ -128,7 +129,7 @@ async def get_passage(
 async def list_quarantine(
     request: Request,
     person: SignedInPerson,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=MAX_BIGINT)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> QuarantinePage:
     """List refused messages, latest first."""

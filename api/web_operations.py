@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from api.access import SignedInPerson, wiring_of
 from api.pages import render
+from api.wiring import MAX_BIGINT
 from store.jobs import failed_jobs
 from store.overview import device_lines
 from store.quarantine import count_quarantine, quarantine_page
@@ -17,7 +18,7 @@ PAGE = 100
 
 @router.get("/quarantine")
 async def refused_page(
-    request: Request, person: SignedInPerson, before: Annotated[int | None, Query(ge=1)] = None
+    request: Request, person: SignedInPerson, before: Annotated[int | None, Query(ge=1, le=MAX_BIGINT)] = None
 ) -> Response:
     """Show what was refused, latest first, with reasons and advice."""
     async with wiring_of(request).transaction() as conn:

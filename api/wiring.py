@@ -17,6 +17,8 @@ from store.transactions import transaction
 DATABASE_WAIT_S = 5.0
 """How long a request waits for a connection before it is answered with 503."""
 
+MAX_BIGINT = 2**63 - 1
+"""The largest number the database can compare a row's own number with."""
 PASSWORDS_AT_ONCE = 2
 """How many passwords are tried at the same time: each takes 64 MiB and a processor."""
 

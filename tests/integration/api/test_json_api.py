@@ -252,6 +252,21 @@ async def test_what_people_and_stations_write_is_escaped(office: Office, client:
     assert "&lt;script&gt;alert" in page.text
 
 
+@pytest.mark.parametrize("number", ["-1", str(2**31), str(2**63), "9" * 400])
+async def test_numbers_beyond_the_database_are_the_askers_mistake(
+    client: httpx.AsyncClient, number: str
+) -> None:
+    headers = await bearer(client, "limei")
+    for path, name in (
+        (f"/api/v1/packages/{'0' * 32}.tar", "supplement"),
+        ("/api/v1/quarantine", "before"),
+        ("/quarantine", "before"),
+    ):
+        answer = await client.get(path, params={name: number}, headers=headers)
+        fits = name == "before" and number == str(2**31)
+        assert answer.status_code == (200 if fits else 422), (path, answer.text)
+
+
 async def test_enormous_bodies_are_refused(client: httpx.AsyncClient) -> None:
     body = b"username=" + b"x" * MAX_BODY_BYTES
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
