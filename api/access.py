@@ -119,13 +119,3 @@ async def changing_person(request: Request, person: SignedInPerson) -> Principal
 
 
 ChangingPerson = Annotated[Principal, Depends(changing_person)]
-
-
-async def supervising_person(person: SignedInPerson) -> Principal:
-    """Return who is asking, if supervisor or administrator; NotPermitted otherwise."""
-    if person.role not in {"supervisor", "administrator"}:
-        raise NotPermitted("this page is for supervisors and administrators")
-    return person
-
-
-SupervisingPerson = Annotated[Principal, Depends(supervising_person)]

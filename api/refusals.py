@@ -40,7 +40,6 @@ _BY_REASON = tuple(
         (r"the session has ended", "登录已过期，请重新登录。"),
         (r"the Authorization header", "Authorization 头无效。"),
         (r"the form is too old or not from this site", "表单已过期或不是来自本站，请刷新页面后重试。"),
-        (r"this page is for supervisors", "本页仅供监督员和管理员使用。"),
         (r"the page's record of what was shown is damaged", "页面内容记录已损坏，请刷新页面。"),
         (r"no flagged passage has this image", "没有超限过车记录使用此图像。"),
         (r"this passage has no sealed package", "本次过车尚无已封存的证据包。"),
