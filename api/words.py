@@ -21,6 +21,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "no-side-image": ("缺侧面图像", "No side image"),
     "too-few-images": ("图像数量不足", "Too few images"),
     "no-weigh-record": ("缺称重记录", "No weigh record"),
+    "clock-unreliable": ("站点时钟不可信", "Station clock not reliable"),
     "no-certificate": ("当日无有效检定证书", "No certificate valid that day"),
     "no-announcement": ("当日站点未公告", "Site not announced that day"),
     "no-legal-basis": ("当日无执法依据", "No legal basis that day"),

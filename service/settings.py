@@ -135,6 +135,15 @@ class Settings(BaseSettings):
         description="Seconds a flagged passage waits for its captures before it is settled without them.",
     )
 
+    clock_bound_ms: int = Field(
+        default=1_000,
+        ge=100,
+        le=60_000,
+        description="How far off a station's clock may be, in milliseconds, by its own declaration or by a "
+        "time of sending after its arrival here. Beyond it a passage is statistics only (GA/T 832: 1 s). "
+        "Keep this machine's own clock by NTP.",
+    )
+
     rule_formula: Formula = Field(
         default=Formula.DEDUCT,
         description="How the tolerance MPE is taken off the measured mass m: `deduct` m(1-MPE), "

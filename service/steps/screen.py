@@ -1,21 +1,26 @@
 """Step 1: what the law says of each weigh record of a batch, before anything is stored.
 
-The tables are those in force on the local day of the passage (法不溯及既往), never today's.
+The tables are those in force on the local day of the passage (法不溯及既往), never today's. Whose clock may
+be wrong cannot say on which day, at which moment or before which other vehicle it weighed: such a passage is
+statistics only.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from domain.events import Axle, WeighMessage, WeighRecord
 from domain.ids import DeviceId, SiteId, StationId
 from domain.law import LimitTables, limit_tables
 from domain.registry import Site, StationContext
-from domain.screening import Screening
+from domain.screening import Outcome, Screening
 from service.settings import Settings
 from store.registry import local_day
 from weigh import DecisionRule, screen_records
+
+CLOCK_UNRELIABLE = "clock-unreliable"
+"""Reason code: the station's clock is, by its own word or by its future time of sending, too far off."""
 
 _NOWHERE = StationContext(
     station=StationId("warm-up"),
@@ -48,6 +53,7 @@ class Screener:
             default_u_gross_ppm=settings.rule_default_u_gross_ppm,
         )
         self._confirmed_rows = settings.law_confirmed_rows
+        self._clock_bound = timedelta(milliseconds=settings.clock_bound_ms)
 
     def warm_up(self) -> None:
         """Load tables and kernels before the first passage waits for them."""
@@ -77,7 +83,30 @@ class Screener:
                 rule=self._rule,
             )
             found.update(zip(positions, screenings, strict=True))
-        return [found[position] for position in range(len(messages))]
+        return [self._timed(message, found[position]) for position, message in enumerate(messages)]
+
+    def _timed(self, message: WeighMessage, screening: Screening) -> Screening:
+        if _is_clock_reliable(message, self._clock_bound):
+            return screening
+        unusable = screening.outcome is Outcome.UNUSABLE
+        return screening.model_copy(
+            update={
+                "outcome": screening.outcome if unusable else Outcome.STATISTICS_ONLY,
+                "reasons": (*screening.reasons, CLOCK_UNRELIABLE),
+            }
+        )
+
+
+def _is_clock_reliable(message: WeighMessage, bound: timedelta) -> bool:
+    """Say whether the clock is within the bound as far as can be told.
+
+    A message sent in the future shows a clock that is fast. One sent long ago shows nothing: it may have
+    been under way, and `captured_at` may lie days back in the spool.
+    """
+    header = message.header
+    offset_ms = header.clock.offset_ms
+    declared = timedelta(0) if offset_ms is None else timedelta(milliseconds=abs(offset_ms))
+    return declared <= bound and header.sent_at - message.wire.received_at <= bound
 
 
 @lru_cache(maxsize=64)
