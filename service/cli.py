@@ -273,6 +273,22 @@ def quarantine_export(quarantine_id: int, file: Path) -> None:
     click.echo(_run(administration.export_quarantined(_settings(), quarantine_id, file)))
 
 
+@quarantine.command("replay")
+@click.argument("quarantine_id", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--code", help="Without IDs: only messages refused for this reason, e.g. unknown-station.")
+@_explained
+def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
+    """Take refused messages again: a station registered late, or a storage failure mended.
+
+    Each goes the way of every message, from its bytes, with the time at which it was received. What is
+    accepted leaves quarantine; what is refused again stays. Without IDs: all there are.
+    """
+    from service.replaying import replay_quarantine  # noqa: PLC0415 (numpy and MQTT, not for --help)
+
+    counts = _run(replay_quarantine(_settings(), quarantine_id, code=code, say=click.echo))
+    click.echo(f"{counts['accepted']} accepted, {counts['kept']} kept")
+
+
 @main.command("version")
 def print_version() -> None:
     """Print the version."""

@@ -148,9 +148,9 @@ async def insert_quarantine(conn: Connection, rows: Sequence[QuarantineRow]) -> 
 
 
 _INSERT_QUARANTINE = """
-INSERT INTO quarantine (received_at, topic, station_id, device_id, epoch, sequence, code, detail, properties,
-    payload_sha256, payload_size, payload, fingerprint)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO quarantine (received_at, topic, station_id, device_id, epoch, sequence, code, detail,
+    content_type, properties, payload_sha256, payload_size, payload, fingerprint)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (fingerprint) DO NOTHING RETURNING fingerprint
 """
 
@@ -234,6 +234,7 @@ def _quarantine_values(row: QuarantineRow) -> list[Any]:
         sequence,
         row.refusal.code.value,
         _storable(row.refusal.detail),
+        None if wire.content_type is None else _storable(wire.content_type),
         Jsonb([[_storable(name), _storable(value)] for name, value in wire.properties]),
         row.payload_sha256,
         len(wire.payload),

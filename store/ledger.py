@@ -7,7 +7,7 @@ messages (a redelivery after a crash) wait for each other and never in a circle.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from domain.ids import EventId
+from domain.ids import EventId, Sha256
 from store.connection import Connection
 from store.intake_batch import Key, Row, StoreOutcome
 
@@ -34,6 +34,37 @@ async def enter_in_ledger(conn: Connection, rows: Sequence[Row]) -> list[StoreOu
         conn, [key for index, key, _ in again if outcomes[index] is StoreOutcome.DUPLICATE]
     )
     return outcomes
+
+
+async def release_refusal(conn: Connection, key: Key, digests: set[Sha256]) -> int | None:
+    """Free the key of a refusal with one of these digests, so that the message can be entered anew.
+
+    Returns
+    -------
+    int | None
+        How often it was sent again, for `count_again`; None where the key holds no such refusal.
+    """
+    cursor = await conn.execute(
+        """
+        DELETE FROM ledger WHERE station_id = %s AND device_id = %s AND epoch = %s AND sequence = %s
+            AND outcome = 'quarantine' AND payload_sha256 = ANY(%s)
+        RETURNING duplicates
+        """,
+        [*key, [bytes.fromhex(digest) for digest in digests]],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def count_again(conn: Connection, key: Key, times: int) -> None:
+    """Add to how often a message was sent again."""
+    await conn.execute(
+        """
+        UPDATE ledger SET duplicates = duplicates + %s
+        WHERE station_id = %s AND device_id = %s AND epoch = %s AND sequence = %s
+        """,
+        [times, *key],
+    )
 
 
 async def _insert(conn: Connection, rows: Mapping[Key, Row]) -> set[Key]:

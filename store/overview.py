@@ -68,7 +68,7 @@ async def totals(conn: Connection) -> Totals:
                 (SELECT count(*) FROM capture) AS captures,
                 (SELECT count(*) FROM capture WHERE passage_event_id IS NULL) AS captures_unpaired,
                 (SELECT count(*) FROM hit) AS flagged,
-                (SELECT count(*) FROM quarantine) AS quarantined,
+                (SELECT count(*) FROM quarantine WHERE resolved_at IS NULL) AS quarantined,
                 (SELECT tree_size FROM log_head) AS log_size
             FROM (
                 SELECT count(*) AS messages, coalesce(sum(duplicates), 0)::bigint AS duplicates FROM ledger
@@ -112,7 +112,7 @@ async def device_lines(conn: Connection) -> list[DeviceLine]:
             ) AS heard USING (station_id, device_id)
             LEFT JOIN (
                 SELECT station_id, device_id, count(*) AS quarantined
-                FROM quarantine GROUP BY station_id, device_id
+                FROM quarantine WHERE resolved_at IS NULL GROUP BY station_id, device_id
             ) AS refused USING (station_id, device_id)
             ORDER BY device.station_id, device.device_id
             """

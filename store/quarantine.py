@@ -6,6 +6,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from domain.errors import NotFound
+from domain.events import Wire
 from domain.ids import Sha256
 from store.blobs import BlobStore
 from store.connection import Connection
@@ -44,12 +45,12 @@ async def quarantine_page(
     station: str | None = None,
     code: str | None = None,
 ) -> list[Quarantined]:
-    """Return refused messages, the latest first; `before` is the last page's last id."""
+    """Return refused messages not accepted since, the latest first; `before` is the last page's last id."""
     async with conn.cursor(row_factory=class_row(Quarantined)) as cursor:
         await cursor.execute(
             _SELECT
             + """
-            WHERE (%(before)s::bigint IS NULL OR quarantine_id < %(before)s)
+            WHERE resolved_at IS NULL AND (%(before)s::bigint IS NULL OR quarantine_id < %(before)s)
                 AND (%(station)s::text IS NULL OR station_id = %(station)s)
                 AND (%(code)s::text IS NULL OR code = %(code)s)
             ORDER BY quarantine_id DESC LIMIT %(limit)s
@@ -87,12 +88,58 @@ async def quarantined_payload(conn: Connection, blobs: BlobStore, quarantine_id:
     return blobs.get(row[1]) if payload is None else payload
 
 
+async def unresolved(conn: Connection, *, code: str | None = None) -> list[int]:
+    """Return the ids of refused messages not accepted since, in the order they came; of one code, or all."""
+    cursor = await conn.execute(
+        """
+        SELECT quarantine_id FROM quarantine
+        WHERE resolved_at IS NULL AND (%(code)s::text IS NULL OR code = %(code)s) ORDER BY quarantine_id
+        """,
+        {"code": code},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def lock_unresolved(conn: Connection, blobs: BlobStore, quarantine_id: int) -> Wire:
+    """Return a refused message as it was received, and hold its row.
+
+    Raises
+    ------
+    NotFound
+        Nothing in quarantine has this id, or it was accepted meanwhile.
+    """
+    cursor = await conn.execute(
+        """
+        SELECT topic, content_type, properties, received_at, payload, payload_sha256 FROM quarantine
+        WHERE quarantine_id = %s AND resolved_at IS NULL FOR UPDATE
+        """,
+        [quarantine_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"nothing in quarantine has the id {quarantine_id}, or it was accepted meanwhile")
+    topic, content_type, properties, received_at, payload, payload_sha256 = row
+    return Wire(
+        topic=topic,
+        payload=blobs.get(payload_sha256) if payload is None else payload,
+        content_type=content_type,
+        properties=tuple((name, value) for name, value in properties),
+        received_at=received_at,
+    )
+
+
+async def resolve(conn: Connection, quarantine_id: int) -> None:
+    """Write down that a message was accepted; the caller holds its row (`lock_unresolved`)."""
+    await conn.execute("UPDATE quarantine SET resolved_at = now() WHERE quarantine_id = %s", [quarantine_id])
+
+
 async def count_quarantine(conn: Connection, *, since: datetime | None = None) -> dict[str, int]:
     """Return how many messages were refused by code, received since then."""
     cursor = await conn.execute(
         """
         SELECT code, count(*) FROM quarantine
-        WHERE %(since)s::timestamptz IS NULL OR received_at >= %(since)s GROUP BY code ORDER BY code
+        WHERE resolved_at IS NULL AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
+        GROUP BY code ORDER BY code
         """,
         {"since": since},
     )

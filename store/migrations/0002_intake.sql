@@ -127,11 +127,13 @@ CREATE TABLE quarantine (
     sequence        bigint,
     code            text NOT NULL,              -- domain.refusals.RefusalCode
     detail          text NOT NULL,
+    content_type    text,
     properties      jsonb NOT NULL,
     payload_sha256  text NOT NULL,
     payload_size    bigint NOT NULL,
     payload         bytea,                      -- null where it lies in the blob store under its digest
-    fingerprint     bytea NOT NULL UNIQUE       -- of all that was claimed and sent: a resend adds no row
+    fingerprint     bytea NOT NULL UNIQUE,      -- of all that was claimed and sent: a resend adds no row
+    resolved_at     timestamptz                 -- when it was accepted after all (`zhichao quarantine replay`)
 );
 
 CREATE INDEX quarantine_by_time ON quarantine (received_at DESC);
@@ -142,7 +144,8 @@ CREATE TABLE station_status (
     state          text NOT NULL,
     sent_at        timestamptz,
     received_at    timestamptz NOT NULL,
-    clock_delay_ms bigint,                      -- smallest arrival - sent_at seen: bounds the clock offset
+    clock_delay_ms bigint,                      -- smallest arrival - sent_at of late: bounds the clock offset
+    clock_delay_seen_at timestamptz,            -- when it was seen; forgotten after an hour
     spool_messages integer,
     software       text,
     PRIMARY KEY (station_id, device_id)

@@ -155,6 +155,15 @@ def test_a_refused_message_comes_out_as_it_was_sent(
     assert "broken-json" in result.output
 
 
+def test_a_replay_says_what_it_kept_and_why(command: Command, database_url: str, data: Path) -> None:
+    asyncio.run(_refuse(database_url, BlobStore(data / "blobs"), refusal(1)))
+    printed = command("quarantine", "replay").output
+    assert printed.startswith("1 is kept: ")
+    assert printed.endswith("0 accepted, 1 kept\n")
+    assert command("quarantine", "replay", "--code", "unknown-station").output == "0 accepted, 0 kept\n"
+    assert "9 is kept: nothing in quarantine has the id 9" in command("quarantine", "replay", "9").output
+
+
 def test_an_export_overwrites_nothing(
     command: Command, database_url: str, data: Path, tmp_path: Path
 ) -> None:
