@@ -257,6 +257,19 @@ async def test_the_last_word_of_a_station_is_kept(sink: DatabaseSink, pool: Pool
         assert await cursor.fetchall() == [("online", 250, 4)]
 
 
+async def test_a_clock_set_right_is_noticed_within_the_hour(sink: DatabaseSink, pool: Pool) -> None:
+    wire = passage(1).message.wire
+    for minutes, delay_s in ((0, -40), (30, 2), (61, 3)):
+        sent_at = T0 + timedelta(minutes=minutes)
+        status = StationStatus(station=STATION, device=SCALE, state=StationState.ONLINE, sent_at=sent_at)
+        received = wire.model_copy(update={"received_at": sent_at + timedelta(seconds=delay_s)})
+        await sink.store([Accepted(StatusMessage(status=status, wire=received))])
+        async with pool.connection() as conn:
+            cursor = await conn.execute("SELECT clock_delay_ms FROM station_status")
+            known = {0: -40_000, 30: -40_000, 61: 3_000}[minutes]
+            assert await cursor.fetchall() == [(known,)]
+
+
 async def test_a_lost_connection_is_told_from_bad_content(pool: Pool) -> None:
     with pytest.raises(ServiceUnavailable, match="again"):
         async with transaction(pool) as conn:
