@@ -5,11 +5,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from anyio import CapacityLimiter
 
-from cases.ports import SealReport
+from cases.ports import SealReport, Sign
 from domain.ids import Sha256
 from store.connection import Connection, Pool
 from store.transactions import transaction
@@ -40,14 +40,14 @@ class Wiring:
     """Everything the web works with.
 
     `verify` is `evidence.verify.verify_package` with its trust bound; it reads files and is run in a
-    thread. `sign_decision` returns the DSSE envelope of a decision statement.
+    thread. `sign_decision` signs a decision statement for the log.
     """
 
     pool: Pool
     blobs: Blobs
     evidence_root: Path
     verify: Callable[[Path], SealReport]
-    sign_decision: Callable[[dict[str, Any]], bytes]
+    sign_decision: Sign
     version: str
     demo: bool = False
     """Whether demo accounts may sign in; never true under plain `serve`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.casework import CaseFile, CaseState, Claim, Lead, QueueFilter, Review, Reviewer
 from domain.ids import CaseId, Sha256
@@ -31,8 +31,17 @@ class SealReport(Protocol):
 Verify = Callable[[str], Awaitable[SealReport]]
 """Verifies the package in a folder below the evidence folder, reading its files anew."""
 
-Sign = Callable[[dict[str, Any]], bytes]
-"""Signs a decision statement and returns its DSSE envelope."""
+
+class SignedDecision(NamedTuple):
+    """A decision statement, signed, and its entry in the transparency log."""
+
+    envelope: bytes
+    """DSSE, as JSON."""
+    leaf: bytes
+
+
+Sign = Callable[[dict[str, Any]], SignedDecision]
+"""Signs a decision statement."""
 
 
 class CaseBook(Protocol):

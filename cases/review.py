@@ -12,7 +12,6 @@ A decision is taken only if, at the moment it is stored,
 The same idempotency key with the same content gives the first answer again and stores nothing.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,7 +84,7 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
         await _refuse_broken_seal(verify, case)
     step = await _step(book, case, who, Opinion(decision.verdict, plate))
     statement = _statement(decision, case, who, reason=reason, plate=plate, step=step, now=now)
-    envelope = sign(statement)
+    signed = sign(statement)
     await book.add_review(
         Review(
             case_id=case.case_id,
@@ -99,20 +98,15 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
             plate_typed=plate,
             seen_digests=decision.seen,
             idempotency_key=decision.idempotency_key,
-            envelope=envelope,
+            envelope=signed.envelope,
             decided_at=now,
         )
     )
-    await book.log_decision(case.case_id, decision_leaf(envelope))
+    await book.log_decision(case.case_id, signed.leaf)
     await book.set_state(case, step.state, plate=step.plate, at=now)
     await book.drop_claim(case.case_id)
     await book.note(case.case_id, actor=who.username, what="reviewed", detail={"round": awaited}, at=now)
     return Decided(step.state, awaited, repeated=False)
-
-
-def decision_leaf(envelope: bytes) -> bytes:
-    """Return the log leaf of a decision: one line for `sha256sum -c`, so that the log holds hashes only."""
-    return f"{hashlib.sha256(envelope).hexdigest()}  statement.dsse.json\n".encode()
 
 
 async def _repeated(book: CaseBook, decision: Decision, *, reason: str, plate: str | None) -> Decided | None:

@@ -1,12 +1,12 @@
 """The composition root: what each process is built from, made from the settings in one place."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from api.wiring import Wiring
+from cases.ports import Sign, SignedDecision
 from evidence import (
     ED25519,
     HttpAuthority,
@@ -18,6 +18,7 @@ from evidence import (
     VerifierKey,
     Witness,
     sign_decision,
+    statement_leaf,
     verify_package,
 )
 from service.keys import ensure_keys
@@ -51,9 +52,14 @@ def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:
     return TransparencyLog(settings.log_root, keys.log, witness)
 
 
-def decision_signer(keys: KeySet) -> Callable[[dict[str, Any]], bytes]:
-    """Return what signs a review decision."""
-    return lambda decision: sign_decision(decision, keys.service)
+def decision_signer(keys: KeySet) -> Sign:
+    """Return what signs a review decision and makes its entry in the log."""
+
+    def sign(decision: dict[str, Any]) -> SignedDecision:
+        envelope = sign_decision(decision, keys.service)
+        return SignedDecision(envelope, statement_leaf(envelope))
+
+    return sign
 
 
 def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:

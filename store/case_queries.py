@@ -8,18 +8,10 @@ from psycopg.rows import class_row, dict_row
 
 from domain.casework import CaseFile, CaseState, QueueFilter
 from domain.ids import CaseId
-from store.cases import SELECT_CASE, case_from_row
+from store.cases import BEHIND, IN_QUEUE, SELECT_CASE, case_from_row, queue_values
 from store.connection import Connection
 
-_IN_QUEUE = """
-    WHERE c.state = ANY(%(states)s)
-      AND (%(station)s::text IS NULL OR c.station_id = %(station)s)
-      AND (%(min_over)s::integer IS NULL OR c.over_kg >= %(min_over)s)
-"""
-
 _OLDEST_FIRST = """
-      AND (%(after)s::text IS NULL OR (c.captured_at, c.case_id) >
-           (SELECT a.captured_at, a.case_id FROM case_file a WHERE a.case_id = %(after)s))
     ORDER BY c.captured_at, c.case_id LIMIT %(limit)s
 """
 
@@ -89,14 +81,8 @@ async def case_page(
     """Return up to `limit` cases in the order of their passages, behind `wanted.after`."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            SELECT_CASE + _IN_QUEUE + (_NEWEST_FIRST if newest_first else _OLDEST_FIRST),
-            {
-                "states": [state.value for state in wanted.states],
-                "station": wanted.station,
-                "min_over": wanted.min_over_kg,
-                "after": wanted.after,
-                "limit": limit,
-            },
+            SELECT_CASE + IN_QUEUE + (_NEWEST_FIRST if newest_first else BEHIND + _OLDEST_FIRST),
+            {**queue_values(wanted), "limit": limit},
         )
         return [case_from_row(row) for row in await cursor.fetchall()]
 

@@ -28,12 +28,18 @@ _SELECT_REVIEW = """
 """
 
 
-_NEXT_UNCLAIMED = """
+IN_QUEUE = """
     WHERE c.state = ANY(%(states)s)
       AND (%(station)s::text IS NULL OR c.station_id = %(station)s)
       AND (%(min_over)s::integer IS NULL OR c.over_kg >= %(min_over)s)
+"""
+
+BEHIND = """
       AND (%(after)s::text IS NULL OR (c.captured_at, c.case_id) >
            (SELECT a.captured_at, a.case_id FROM case_file a WHERE a.case_id = %(after)s))
+"""
+
+_UNCLAIMED = """
       AND NOT EXISTS (SELECT FROM case_claim k
                       WHERE k.case_id = c.case_id AND k.expires_at > %(now)s)
       AND NOT EXISTS (SELECT FROM review r
@@ -46,6 +52,16 @@ _NEXT_UNCLAIMED = """
 def case_from_row(row: dict[str, Any]) -> CaseFile:
     """Return the case of a row of `SELECT_CASE`."""
     return CaseFile(**{**row, "state": CaseState(row["state"])})
+
+
+def queue_values(wanted: QueueFilter) -> dict[str, Any]:
+    """Return what `IN_QUEUE` and `BEHIND` ask for."""
+    return {
+        "states": [state.value for state in wanted.states],
+        "station": wanted.station,
+        "min_over": wanted.min_over_kg,
+        "after": wanted.after,
+    }
 
 
 def _review_from_row(row: dict[str, Any]) -> Review:
@@ -114,15 +130,8 @@ class PostgresCaseBook:
         """Lock and return the oldest case this reviewer may take, skipping what others hold or claim."""
         async with self._conn.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
-                SELECT_CASE + _NEXT_UNCLAIMED,
-                {
-                    "states": [state.value for state in wanted.states],
-                    "station": wanted.station,
-                    "min_over": wanted.min_over_kg,
-                    "after": wanted.after,
-                    "officer": reviewer.officer_id,
-                    "now": now,
-                },
+                SELECT_CASE + IN_QUEUE + BEHIND + _UNCLAIMED,
+                {**queue_values(wanted), "officer": reviewer.officer_id, "now": now},
             )
             row = await cursor.fetchone()
         return None if row is None else case_from_row(row)

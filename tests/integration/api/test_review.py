@@ -9,13 +9,14 @@ import pytest
 
 from cases.claims import LEASE, claim, claim_next, release, renew
 from cases.ports import SealReport
-from cases.review import Decided, Decision, decide, decision_leaf
+from cases.review import Decided, Decision, decide
 from cases.states import ROUNDS
 from domain.casework import CaseState, QueueFilter, Verdict
 from domain.errors import ConflictingChange, NotPermitted, RuleViolation
 from domain.events import CaptureRole
 from domain.ids import CaseId
-from evidence import DECISION, check_statement, sign_decision
+from evidence import DECISION, check_statement, statement_leaf
+from service.wiring import decision_signer
 from simulators.scene import photograph
 from store.case_queries import exhibit
 from store.cases import PostgresCaseBook
@@ -65,7 +66,7 @@ async def submit(office: Office, decision: Decision, *, now: datetime = NOW) -> 
             PostgresCaseBook(conn),
             decision,
             verify=verify,
-            sign=lambda statement: sign_decision(statement, office.deployment.keys.service),
+            sign=decision_signer(office.deployment.keys),
             now=now,
         )
 
@@ -87,7 +88,7 @@ async def test_two_officers_who_agree_confirm_and_each_decision_is_signed_and_qu
             await conn.execute("SELECT leaf_hash FROM log_outbox WHERE kind = 'decision'")
         ).fetchall()
     assert stored.plate == case.plate
-    assert {row[0] for row in rows} == {leaf_hash(decision_leaf(review.envelope)) for review in reviews}
+    assert {row[0] for row in rows} == {leaf_hash(statement_leaf(review.envelope)) for review in reviews}
     statement = check_statement(reviews[1].envelope, [office.deployment.keys.service.public_key], DECISION)
     assert statement["predicate"]["officer"] == "YN-002"
     assert statement["predicate"]["tagmanifest"] == stored.tagmanifest

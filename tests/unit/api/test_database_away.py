@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from api import wiring
 from api.access import COOKIE
 from api.app import create_app
-from cases.ports import SealReport
+from cases.ports import SealReport, SignedDecision
 from store.blobs import BlobStore
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +41,7 @@ async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
                 blobs=BlobStore(tmp_path / "blobs"),
                 evidence_root=tmp_path,
                 verify=_no_seal,
-                sign_decision=lambda decision: b"",
+                sign_decision=lambda decision: SignedDecision(b"", b""),
                 version="test",
             )
         )
