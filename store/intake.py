@@ -147,7 +147,8 @@ async def _name_originals(
 async def _pair(conn: Connection, rows: Sequence[PassageRow | CaptureRow]) -> set[EventId]:
     """Pair whatever this batch's match keys now allow; return the passages that got a capture.
 
-    A capture goes to the passage nearest in time within the window; each goes to one, once.
+    A capture goes to the passage nearest in time within the window, of its own lane where it says which;
+    each goes to one, once.
     """
     windows: dict[tuple[str, str], timedelta] = {}
     for row in rows:
@@ -168,6 +169,7 @@ async def _pair(conn: Connection, rows: Sequence[PassageRow | CaptureRow]) -> se
             JOIN capture AS c ON c.station_id = key.station_id AND c.match_key = key.match_key
             JOIN passage AS p ON p.station_id = key.station_id AND p.match_key = key.match_key
                 AND p.captured_at BETWEEN c.captured_at - key.span AND c.captured_at + key.span
+                AND coalesce((c.meta ->> 'lane')::smallint, p.lane) = p.lane
             WHERE c.passage_event_id IS NULL
             ORDER BY c.event_id, abs(extract(epoch FROM p.captured_at - c.captured_at)), p.event_id
         ) AS nearest

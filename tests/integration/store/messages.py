@@ -213,6 +213,7 @@ def capture(
     at: datetime = T0 + timedelta(seconds=1),
     image: bytes | None = None,
     framing: bytes = b"",
+    lane: int | None = None,
 ) -> CaptureRow:
     """A capture of the same vehicle as `passage(sequence)`."""
     image = image or hashlib.sha256(f"image {device} {sequence}".encode()).digest()
@@ -220,6 +221,7 @@ def capture(
     meta = CaptureMeta(
         match_key=match_key or f"m-{sequence}",
         role=role,
+        lane=lane,
         content_type="image/jpeg",
         sha256=digest,
         size_bytes=len(image),

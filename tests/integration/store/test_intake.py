@@ -158,6 +158,17 @@ async def test_pairing_respects_window_and_takes_the_nearest(connection: Connect
     ]
 
 
+async def test_a_capture_of_another_lane_does_not_pair(connection: Connection) -> None:
+    record = passage(1)
+    lane = record.message.record.lane
+    there, elsewhere = capture(1, lane=lane), capture(2, match_key="m-1", lane=lane + 1)
+    await store_batch(connection, batch(record, there, elsewhere))
+    assert await rows(connection, "SELECT passage_event_id FROM capture ORDER BY sequence") == [
+        (record.key.event_id,),
+        (None,),
+    ]
+
+
 async def test_only_a_flagged_passage_waits_and_is_logged_before_it_is_read(connection: Connection) -> None:
     fine, flagged = passage(1, outcome=Outcome.WITHIN), passage(2)
     await store_batch(connection, batch(fine, flagged, capture(1)))
