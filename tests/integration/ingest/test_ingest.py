@@ -12,7 +12,7 @@ import pytest
 
 from domain.events import CaptureMessage, StationState, StatusMessage, WeighMessage
 from domain.refusals import RefusalCode
-from ingest import Accepted, BackOff, BrokerSettings, Counters, Refused, TlsSettings, run
+from ingest import Accepted, Arrival, BackOff, BrokerSettings, Counters, Refused, Settled, TlsSettings, run
 from ingest.mqtt import BrokerLink
 from tests.components import ROOT
 from tests.counts import count
@@ -214,6 +214,31 @@ async def test_memory_is_bounded_while_nothing_is_committed(mosquitto: RunningBr
     receiving.cancel()
     await asyncio.gather(receiving, return_exceptions=True)
     assert received == list(numbers)
+
+
+async def test_messages_kept_back_are_delivered_again_once_they_can_be_stored(
+    mosquitto: RunningBroker,
+) -> None:
+    """Half the window of them, which would otherwise fill it for ever: the link drops its connection."""
+
+    class Refusing(MemorySink):
+        broken = True
+
+        async def store(self, arrivals: Sequence[Arrival]) -> Sequence[Settled]:
+            if self.broken:
+                self.calls += len(arrivals) == 1
+                raise ZeroDivisionError("no message can be stored, not even as refused")
+            return await super().store(arrivals)
+
+    sink = Refusing()
+    async with _ingester(_settings(mosquitto, max_in_flight=20), sink) as counters:
+        with Station(mosquitto) as station:
+            station.send(range(30))
+            await _until(lambda: counters.kept_back >= 20)
+            sink.broken = False
+            await _in_thread(station, range(30))
+    assert station.refused == {}
+    assert set(sink.sequences) == set(range(30))
 
 
 async def test_a_message_no_client_can_read_stops_nothing(broker: RunningBroker) -> None:
