@@ -1,5 +1,6 @@
 """Pages for those who run the service: quarantine, stations, failed jobs."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -8,12 +9,14 @@ from fastapi.responses import Response
 from api.access import SignedInPerson, wiring_of
 from api.pages import render
 from api.wiring import MAX_BIGINT
+from store.hits import incomplete_hits
 from store.jobs import failed_jobs
 from store.overview import device_lines
 from store.quarantine import count_quarantine, quarantine_page
 
 router = APIRouter(include_in_schema=False)
 PAGE = 100
+INCOMPLETE_SINCE = timedelta(days=30)
 
 
 @router.get("/quarantine")
@@ -38,7 +41,8 @@ async def stations_page(request: Request, person: SignedInPerson) -> Response:
 
 @router.get("/jobs")
 async def jobs_page(request: Request, person: SignedInPerson) -> Response:
-    """Show the jobs that were given up."""
+    """Show the jobs that were given up, and the flagged passages that make no case for want of captures."""
     async with wiring_of(request).transaction() as conn:
         jobs = await failed_jobs(conn, limit=PAGE)
-    return render(request, "jobs.html", person=person, jobs=jobs)
+        incomplete = await incomplete_hits(conn, since=datetime.now(UTC) - INCOMPLETE_SINCE, limit=PAGE)
+    return render(request, "jobs.html", person=person, jobs=jobs, incomplete=incomplete)

@@ -252,6 +252,21 @@ async def test_what_people_and_stations_write_is_escaped(office: Office, client:
     assert "&lt;script&gt;alert" in page.text
 
 
+async def test_hits_without_their_captures_are_shown(office: Office, client: httpx.AsyncClient) -> None:
+    async with office.pool.connection() as conn:
+        await conn.execute(
+            """
+            INSERT INTO hit
+                (event_id, captured_at, station_id, match_key, expected_captures, deadline, state, missing)
+            VALUES (repeat('b', 32), now(), 'S-BARE', 'm', '{}', now(), 'incomplete', '{no-rear-image}')
+            """
+        )
+    await client.post("/login", data={"username": "boss", "password": PASSWORD})
+    page = await client.get("/jobs")
+    assert "S-BARE" in page.text
+    assert "缺尾部图像" in page.text
+
+
 @pytest.mark.parametrize("number", ["-1", str(2**31), str(2**63), "9" * 400])
 async def test_numbers_beyond_the_database_are_the_askers_mistake(
     client: httpx.AsyncClient, number: str
