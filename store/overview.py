@@ -1,8 +1,8 @@
-"""The pipeline at a glance: how much came in, how far it got, what waits and since when."""
+"""The pipeline at a glance: how much came in and how far it got."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg.rows import class_row
 
@@ -43,21 +43,6 @@ class DeviceLine:
     quarantined: int
 
 
-class Waiting(NamedTuple):
-    """A queue: how many wait in it, and since when the first does; None where none waits."""
-
-    waiting: int
-    since: datetime | None
-
-
-class Backlog(NamedTuple):
-    """What waits on its way into the log."""
-
-    originals: Waiting
-    """Digests that no capture statement names yet: more than 10 s is too long."""
-    log_outbox: Waiting
-
-
 async def totals(conn: Connection) -> Totals:
     """Return what came in, as of one moment."""
     async with conn.cursor(row_factory=class_row(Totals)) as cursor:
@@ -77,11 +62,6 @@ async def totals(conn: Connection) -> Totals:
         )
         (found,) = await cursor.fetchall()
         return found
-
-
-async def hits_by_state(conn: Connection) -> dict[str, int]:
-    """Return how many hits stand in each state; states without any are left out."""
-    return await _counts(conn, "SELECT state, count(*) FROM hit GROUP BY state")
 
 
 async def packages_by_state(conn: Connection) -> dict[str, int]:
@@ -120,23 +100,7 @@ async def device_lines(conn: Connection) -> list[DeviceLine]:
         return await cursor.fetchall()
 
 
-async def backlog(conn: Connection) -> Backlog:
-    """Return what waits on its way into the log."""
-    return Backlog(
-        await _waiting(
-            conn, "SELECT count(*), min(queued_at) FROM capture_statement_subject WHERE statement_id IS NULL"
-        ),
-        await _waiting(conn, "SELECT count(*), min(queued_at) FROM log_outbox WHERE logged_at IS NULL"),
-    )
-
-
 async def _counts(conn: Connection, query: str) -> dict[str, int]:
     cursor = await conn.execute(query)
     rows: list[tuple[Any, ...]] = await cursor.fetchall()
     return dict(rows)
-
-
-async def _waiting(conn: Connection, query: str) -> Waiting:
-    cursor = await conn.execute(query)
-    (row,) = await cursor.fetchall()
-    return Waiting(*row)

@@ -14,7 +14,7 @@ from store.blobs import BlobStore
 from store.connection import Connection, Pool, connect, open_pool
 from store.inspect import DatabaseFacts, database_facts, objections
 from store.intake import store_batch
-from store.overview import backlog, device_lines, hits_by_state, packages_by_state, totals
+from store.overview import device_lines, packages_by_state, totals
 from store.partitions import ensure_partitions
 from store.passages import Cursor, export_one, export_page
 from store.quarantine import count_quarantine, quarantine_page, quarantined, quarantined_payload
@@ -136,11 +136,7 @@ async def test_totals_account_for_everything(connection: Connection) -> None:
     assert (found.messages, found.duplicates) == (5, 1)
     assert (found.passages, found.flagged, found.captures, found.captures_unpaired) == (2, 1, 2, 1)
     assert (found.quarantined, found.log_size) == (1, 0)
-    assert await hits_by_state(connection) == {"waiting": 1}
     assert await packages_by_state(connection) == {}
-    waiting = await backlog(connection)
-    assert waiting.originals.waiting == 3
-    assert waiting.log_outbox == (0, None)
 
 
 async def test_the_facts_of_a_database(connection: Connection) -> None:
