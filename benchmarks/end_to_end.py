@@ -184,7 +184,7 @@ async def _play(settings: Settings, folder: Path, rate: float, count: int) -> as
         *("--port", str(settings.broker_port), "--rate", str(rate), "--passages", str(count)),
         *("--seed", str(secrets.randbelow(1_000)), "--spool", str(folder / "spool")),
         *("--truth", str(folder / "truth.jsonl")),
-        env=dict(environment_of(settings)),
+        env=dict(environment_of(settings, with_database=False)),
     )
 
 
