@@ -123,13 +123,12 @@ async def test_what_was_not_committed_is_delivered_again(broker: RunningBroker) 
     """The ingester is stopped while the database hangs; the next one gets everything."""
     hanging = MemorySink()
     hanging.gate.clear()
-    task = asyncio.create_task(run(_settings(broker), hanging))
+    ready = asyncio.Event()  # what is sent before the subscription stands is kept for nobody
+    task = asyncio.create_task(run(_settings(broker), hanging, ready=ready.set))
+    await asyncio.wait_for(ready.wait(), WAIT_S)
     with Station(broker) as station:
-        await _in_thread(station, ())
-        async with asyncio.timeout(WAIT_S):
-            while hanging.calls == 0:
-                station.send(range(50))
-                await asyncio.sleep(0.1)
+        station.send(range(50))
+        await hanging.wait_until(lambda s: s.calls > 0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert hanging.arrivals == []
