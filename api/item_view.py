@@ -17,7 +17,7 @@ from cases.ports import SealReport
 from cases.states import ROUNDS
 from domain.casework import CaseFile, Claim, Review
 from domain.errors import NotFound
-from domain.events import WeighRecord
+from domain.events import ClockState, MessageHeader, WeighRecord
 from domain.ids import CaseId
 from domain.plates import PlateReading
 from domain.registry import StationContext
@@ -32,6 +32,8 @@ class ItemView:
 
     case: CaseFile
     record: WeighRecord
+    clock: ClockState
+    """As the station reported it with the record."""
     context: StationContext
     screening: Screening
     reading: PlateReading | None
@@ -83,6 +85,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
     return ItemView(
         case=case,
         record=record,
+        clock=MessageHeader.model_validate_json(json.dumps(shown.header)).clock,
         context=StationContext.model_validate(shown.context),
         screening=screening,
         reading=None if shown.reading is None else PlateReading.model_validate(shown.reading),
