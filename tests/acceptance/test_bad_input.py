@@ -237,7 +237,7 @@ async def _check_page(installation: Installation, quarantined: dict[str, tuple[s
             await client.get(f"/language/{language}")
             page = (await client.get("/quarantine")).text
             assert MARKUP not in page
-            lines = [html.unescape(line) for line in re.findall(r"<tr><td>.*?</tr>", page, re.DOTALL)]
+            lines = [html.unescape(line) for line in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)]
             for fault, (code, detail) in quarantined.items():
                 advice = ADVICE[RefusalCode(code)]
                 words = advice.zh if language == "zh-CN" else advice.en
