@@ -72,11 +72,12 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
         The decision itself cannot stand: no reason, no plate, a broken seal, a decided case.
     """
     reason, plate = _checked_content(decision)
+    # The row is held first: a repeat that was sent while the first is being stored must find it stored.
+    case = await book.case(decision.case_id, lock=True)
     earlier = await _repeated(book, decision, reason=reason, plate=plate)
     if earlier is not None:
         return earlier
     who = await licensed_reviewer(book, decision.username, now)
-    case = await book.case(decision.case_id, lock=True)
     awaited = round_of(case.state)
     await held_claim(book, decision.case_id, username=decision.username, fencing_token=decision.fencing_token)
     await _refuse_stale(book, decision, case)

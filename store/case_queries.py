@@ -156,13 +156,14 @@ async def timeline(conn: Connection, case_id: CaseId) -> list[TimelineEntry]:
 
 
 async def shown_image(conn: Connection, sha256: str) -> str | None:
-    """Return the content type of an image that is a capture of a flagged passage, else None.
+    """Return the content type of an image that is evidence of a flagged passage, else None.
 
-    Images of passages that are no hits are nobody's business (data minimisation, 个人信息保护法 Art. 6).
+    Images of passages that are no hits are nobody's business, and what arrived after sealing is no evidence.
     """
     cursor = await conn.execute(
-        """SELECT i.content_type FROM capture i JOIN hit h ON h.event_id = i.passage_event_id
-           WHERE i.blob_sha256 = %s LIMIT 1""",
+        """SELECT i.content_type FROM capture i JOIN shown_capture s ON s.event_id = i.event_id
+               JOIN hit h ON h.event_id = i.passage_event_id
+           WHERE i.blob_sha256 = %s AND s.in_evidence LIMIT 1""",
         [sha256],
     )
     row = await cursor.fetchone()

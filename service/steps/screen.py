@@ -100,13 +100,14 @@ class Screener:
 def _is_clock_reliable(message: WeighMessage, bound: timedelta) -> bool:
     """Say whether the clock is within the bound as far as can be told.
 
-    A message sent in the future shows a clock that is fast. One sent long ago shows nothing: it may have
-    been under way, and `captured_at` may lie days back in the spool.
+    A message captured or sent in the future shows a clock that is fast. One sent long ago shows nothing: it
+    may have been under way, and `captured_at` may lie days back in the spool.
     """
     header = message.header
     offset_ms = header.clock.offset_ms
     declared = timedelta(0) if offset_ms is None else timedelta(milliseconds=abs(offset_ms))
-    return declared <= bound and header.sent_at - message.wire.received_at <= bound
+    ahead = max(header.captured_at, header.sent_at) - message.wire.received_at
+    return declared <= bound and ahead <= bound
 
 
 @lru_cache(maxsize=64)

@@ -230,6 +230,13 @@ async def test_the_same_key_again_stores_nothing_and_another_content_is_refused(
         assert len(await PostgresCaseBook(conn).reviews(case.case_id)) == 1
 
 
+async def test_the_same_decision_sent_twice_at_once_is_stored_once_and_answered_twice(office: Office) -> None:
+    decision = await claimed(office, await office.open_case(0), "limei")
+    answers = await asyncio.gather(submit(office, decision), submit(office, decision))
+    assert sorted(answer.repeated for answer in answers) == [False, True]
+    assert {answer.state for answer in answers} == {CaseState.AWAITING_SECOND}
+
+
 async def test_a_rejection_repeated_with_another_reason_is_another_decision(office: Office) -> None:
     decision = rejection(await claimed(office, await office.open_case(0), "limei"))
     assert not (await submit(office, decision)).repeated

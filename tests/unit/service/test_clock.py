@@ -11,13 +11,19 @@ from service.steps.screen import CLOCK_UNRELIABLE, Screener
 from tests.integration.store.messages import CONTEXT, passage
 
 
-def _message(*, offset_ms: int | None = None, ahead_ms: int = -1_000) -> WeighMessage:
+def _message(
+    *, offset_ms: int | None = None, ahead_ms: int = -1_000, captured_ahead_ms: int = -2_000
+) -> WeighMessage:
     message = passage(1).message
-    sent_at = message.wire.received_at + timedelta(milliseconds=ahead_ms)
-    clock = ClockState(offset_ms=offset_ms)
-    return message.model_copy(
-        update={"header": message.header.model_copy(update={"sent_at": sent_at, "clock": clock})}
+    arrival = message.wire.received_at
+    header = message.header.model_copy(
+        update={
+            "captured_at": arrival + timedelta(milliseconds=captured_ahead_ms),
+            "sent_at": arrival + timedelta(milliseconds=ahead_ms),
+            "clock": ClockState(offset_ms=offset_ms),
+        }
     )
+    return message.model_copy(update={"header": header})
 
 
 def _screen(message: WeighMessage) -> tuple[Outcome, bool]:
@@ -26,7 +32,14 @@ def _screen(message: WeighMessage) -> tuple[Outcome, bool]:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"offset_ms": 1_001}, {"offset_ms": -1_001}, {"ahead_ms": 1_001}, {"ahead_ms": 20 * 3_600_000}]
+    "fault",
+    [
+        {"offset_ms": 1_001},
+        {"offset_ms": -1_001},
+        {"ahead_ms": 1_001},
+        {"ahead_ms": 20 * 3_600_000},
+        {"captured_ahead_ms": 1_001},
+    ],
 )
 def test_a_clock_beyond_the_bound_makes_the_passage_statistics_only(fault: dict[str, int]) -> None:
     assert _screen(_message(**fault)) == (Outcome.STATISTICS_ONLY, True)

@@ -30,7 +30,7 @@ from tests.counts import count
 from tests.unit.weigh.vehicles import CERTIFICATE, context
 from weigh import DecisionRule, screen_records
 
-RECORDS = count(200_000, reduced=20_000)
+RECORDS = count(50_000, reduced=20_000)
 BATCH = 500
 TABLES = limit_tables(date(2026, 11, 23))
 AT = datetime(2026, 11, 23, 4, tzinfo=UTC)
