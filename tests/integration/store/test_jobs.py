@@ -143,6 +143,8 @@ async def test_who_waits_for_somebody_elses_service_is_never_given_up_but_shown(
         attempts.append(event_id)
         if len(attempts) < MAX_ATTEMPTS + 3:
             raise ServiceUnavailable("the authority does not answer")
+        async with pool.connection() as conn:
+            seen.update((job.given_up, job.error) for job in await failed_jobs(conn))
 
     app = await open_job_app(pool, {Task.SETTLE_HIT: body})
     async with pool.connection() as conn:
@@ -152,7 +154,6 @@ async def test_who_waits_for_somebody_elses_service_is_never_given_up_but_shown(
 
     async def done() -> bool:
         async with pool.connection() as conn:
-            seen.update((job.given_up, job.error) for job in await failed_jobs(conn))
             cursor = await conn.execute("SELECT count(*) FROM procrastinate_jobs")
             return await cursor.fetchone() == (0,)
 
