@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.ids import DeviceId, SiteId, StationId
 
+UNKNOWN_DIRECTION = "unknown"
+"""A station or gateway that cannot tell the direction says this; no site is registered with it."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

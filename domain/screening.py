@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     UNUSABLE = "unusable"
     """The weighing cannot be relied on (domain.md C7 kinds of reasons); never a case."""
     STATISTICS_ONLY = "statistics-only"
-    """Weighed where or when no case may rest on it (certificate, announcement, legal basis, place)."""
+    """Weighed where or when no case may rest on it (certificate, announcement, legal basis, place, clock)."""
 
 
 class Formula(StrEnum):

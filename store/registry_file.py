@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     Base64Bytes,
     BaseModel,
@@ -33,9 +34,19 @@ from pydantic import (
 from domain.completeness import profile
 from domain.errors import ConfigurationError
 from domain.ids import DeviceId, OfficerId, SiteId, StationId
+from domain.registry import UNKNOWN_DIRECTION
 
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 _WireName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+
+
+def _known_direction(word: str) -> str:
+    if word == UNKNOWN_DIRECTION:
+        raise ValueError(
+            f"{word!r} is what a device says that cannot tell the direction, so no passage would ever be of "
+            "this site; name the direction as the station sends it"
+        )
+    return word
 
 
 class _Entry(BaseModel):
@@ -60,7 +71,7 @@ class SiteEntry(_Dated):
     name: _Name
     road: _Name
     stake: _Name
-    direction: _Name
+    direction: Annotated[_Name, AfterValidator(_known_direction)]
     lanes: Annotated[int, Field(ge=1, le=16)]
     gross_limit_kg: Annotated[int, Field(gt=0)] | None = None
     completeness_profile: str = "standard"

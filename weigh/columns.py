@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.events import DrivingFlag, Tyres, VehicleKind, WeighRecord
-from domain.registry import StationContext
+from domain.registry import UNKNOWN_DIRECTION, StationContext
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -24,9 +24,6 @@ TYRES = (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.SINGLE_UNDER_425_MM, Tyres.WIDE, Tyr
 KINDS = (VehicleKind.UNKNOWN, VehicleKind.TRUCK, VehicleKind.TRAIN)
 FLAGS = tuple(DrivingFlag)
 MISSING = ("no-certificate", "no-announcement", "no-legal-basis")
-
-UNKNOWN_DIRECTION = "unknown"
-"""A station or gateway that cannot tell the direction says this; no site is registered with it."""
 
 _MAY_BE = {
     Tyres.SINGLE_UNDER_425_MM: (Tyres.UNKNOWN, Tyres.SINGLE, Tyres.SINGLE_UNDER_425_MM),

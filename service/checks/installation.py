@@ -66,6 +66,14 @@ def check_combinations(settings: Settings) -> list[Finding]:
                 "set ZHICHAO_TSA_URL to an RFC 3161 authority before evidence is used",
             )
         )
+    if settings.test_profiles:
+        found.append(
+            wrong(
+                "test profiles",
+                "sites may make cases of passages whose evidence is complete for tests only",
+                "unset ZHICHAO_TEST_PROFILES; it is for tests of this software",
+            )
+        )
     if settings.rule_guard_k_milli == 0:
         found.append(
             warning(

@@ -174,6 +174,7 @@ async def test_loading_again_changes_facts_and_deletes_none(connection: Connecti
         (('road = "G105"', 'road = "G105"\nroadd = "G105"'), r"sites\.0\.roadd"),
         (("lanes = 3", 'lanes = 3\ncompleteness_profile = "best"'), "unknown completeness profile"),
         (("lanes = 3", 'lanes = 3\ncompleteness_profile = "plates-test"'), "is for tests only"),
+        (('direction = "up"', 'direction = "unknown"'), "cannot tell the direction"),
         (("lanes = 3", "lanes = "), "not TOML"),
     ],
 )

@@ -57,6 +57,11 @@ def test_a_shared_subscription_on_the_embedded_broker_is_found(settings: Setting
     assert "ZHICHAO_BROKER_SHARE_GROUP" in found.advice
 
 
+def test_profiles_for_tests_are_found(settings: Settings) -> None:
+    (found,) = _wrong(installation.check_combinations(_with(settings, test_profiles=True)))
+    assert "ZHICHAO_TEST_PROFILES" in found.advice
+
+
 def test_a_client_certificate_without_its_key_is_found(settings: Settings) -> None:
     (found,) = _wrong(installation.check_combinations(_with(settings, broker_cert_file=Path("c.pem"))))
     assert "ZHICHAO_BROKER_KEY_FILE" in found.advice
