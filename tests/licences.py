@@ -15,7 +15,8 @@ LIST = Path(__file__).resolve().parent.parent / "docs" / "reference" / "licences
 ALLOWED = (
     "0BSD", "3-Clause BSD License", "Apache License 2.0", "Apache Software License", "Apache-2.0",
     "Apache-2.0 OR BSD-2-Clause", "Apache-2.0 OR BSD-3-Clause", "BSD License", "BSD-2-Clause", "BSD-3-Clause",
-    "BSD-2-Clause AND Apache-2.0 WITH LLVM-exception", "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0", "DFSG approved; MIT License",
+    "BSD-2-Clause AND Apache-2.0 WITH LLVM-exception", "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",
+    "DFSG approved; MIT License",
     "EPL-2.0 OR BSD-3-Clause", "LGPL-3.0-only", "MIT", "MIT AND PSF-2.0", "MIT License", "MIT OR Apache-2.0",
     "MIT-0", "MIT-CMU", "MPL-2.0", "MPL-2.0 AND MIT", "Mozilla Public License 2.0 (MPL 2.0)", "PSF-2.0",
     "Public Domain", "Python Software Foundation License", "Zero-Clause BSD (0BSD)",
