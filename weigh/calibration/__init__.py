@@ -1,0 +1,1 @@
+"""From weighed passes to a calibration, from a calibration to gains, and whether either still holds."""

@@ -1,0 +1,169 @@
+"""A calibration: everything needed to turn strip loads into axle loads with their uncertainty.
+
+A state is sealed into evidence packages, so that every figure is an integer in scaled units, its
+document holds integers and strings alone, and its digest is that of one spelling: keys sorted, no white
+space, UTF-8. A state is never changed: a new calibration has a higher `version`, and a drift alarm
+stands until there is one.
+
+How the figures are applied, with T the temperature and d = T - reference:
+
+    corrected strip load = strip load x gain / (1 + slope d + curve d^2)      (`gain_factors`)
+    corrected axle load  = estimate over the strips / (1 + site bias)          (`site_bias`)
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_serializer
+
+from domain.errors import ConfigurationError
+from domain.ids import DeviceId, Sha256, StationId, sha256_of
+from domain.units import PPM, utc_text
+
+ALGORITHM: Final = "zhichao-calibration/1"
+AXLE_TYPES = ("steer", "drive", "trailer")
+"""Rows of the tables by axle type, in the order of the codes 0, 1, 2."""
+
+MAX_STRIPS = 64
+
+Document = dict[str, int | str | list[int] | list[list[int]]]
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+_Ratio = Annotated[int, Field(ge=0, le=PPM)]
+_Bias = Annotated[int, Field(ge=-PPM // 2, le=PPM // 2)]
+_Kelvin = Annotated[int, Field(ge=180_000, le=380_000)]
+_Coefficient = Annotated[int, Field(ge=-(10**9), le=10**9)]
+_Factor = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class CalibrationState(BaseModel):
+    """One version of the calibration of one lane's strips. Shapes: S strips, K speed classes, Q knots.
+
+    Attributes
+    ----------
+    algorithm : name and version of how the figures are applied; others are refused
+    version : 1, 2, ... of this station, device and lane
+    valid_from : from when on it is used, UTC
+    station, device, lane : whose it is
+    passes : weighed passes it was fitted on; 0 for one set by hand
+    passes_sha256 : SHA-256 of those passes as read, or ""
+    strip_position_mm : (S,), along travel from the first strip, increasing, the first 0
+    strip_width_um : width of a strip along travel
+    strip_alive : (S,), 1 used, 0 dead or not trusted
+    strip_gain_ppm : (S,), factor on the strip's load at the reference temperature
+    temperature_reference_mk : temperature at which the gains hold, mK
+    temperature_slope_ppb_k, temperature_curve_ppb_k2 : (S,), relative response by K and K^2
+    temperature_min_mk, temperature_max_mk : range the passes covered
+    strip_noise_ppm : (S,), relative standard deviation of one strip's own noise
+    speed_bound_m_h : (K - 1,), inner bounds of the speed classes, increasing; a bound is of the upper class
+    site_bias_ppm : (3, K), by `AXLE_TYPES` and speed class
+    u_site_ppm : (3, K), standard uncertainty of an axle from the site, likewise
+    u_site_gross_ppm : (K,), the same for the gross mass
+    u_gain_temperature_mk, u_gain_ppm : (Q,), standard uncertainty of the gain, linear between knots
+    conformal_axle_milli, conformal_group_milli, conformal_gross_milli : factor on u, times 1000
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    algorithm: Literal["zhichao-calibration/1"] = ALGORITHM
+    version: Annotated[int, Field(ge=1, le=10**9)]
+    valid_from: AwareDatetime
+    station: Annotated[StationId, _Name]
+    device: Annotated[DeviceId, _Name]
+    lane: Annotated[int, Field(ge=1, le=16)]
+    passes: Annotated[int, Field(ge=0, le=10**9)]
+    passes_sha256: Annotated[Sha256, Field(pattern=r"^([0-9a-f]{64})?$")]
+    strip_position_mm: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(min_length=1, max_length=MAX_STRIPS)
+    ]
+    strip_width_um: Annotated[int, Field(gt=0, le=1_000_000)]
+    strip_alive: tuple[Literal[0, 1], ...]
+    strip_gain_ppm: tuple[Annotated[int, Field(gt=0, le=1_000 * PPM)], ...]
+    temperature_reference_mk: _Kelvin
+    temperature_slope_ppb_k: tuple[_Coefficient, ...]
+    temperature_curve_ppb_k2: tuple[_Coefficient, ...]
+    temperature_min_mk: _Kelvin
+    temperature_max_mk: _Kelvin
+    strip_noise_ppm: tuple[_Ratio, ...]
+    speed_bound_m_h: Annotated[tuple[Annotated[int, Field(gt=0, le=300_000)], ...], Field(max_length=16)]
+    site_bias_ppm: tuple[tuple[_Bias, ...], ...]
+    u_site_ppm: tuple[tuple[_Ratio, ...], ...]
+    u_site_gross_ppm: tuple[_Ratio, ...]
+    u_gain_temperature_mk: Annotated[tuple[_Kelvin, ...], Field(min_length=1, max_length=64)]
+    u_gain_ppm: tuple[_Ratio, ...]
+    conformal_axle_milli: _Factor
+    conformal_group_milli: _Factor
+    conformal_gross_milli: _Factor
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse figures that do not belong together."""
+        strips, classes = len(self.strip_position_mm), len(self.speed_bound_m_h) + 1
+        for name in _BY_STRIP:
+            _require(
+                len(getattr(self, name)) == strips, name, f"needs one figure for each of {strips} strips"
+            )
+        for name in ("site_bias_ppm", "u_site_ppm"):
+            table = getattr(self, name)
+            shaped = len(table) == len(AXLE_TYPES) and all(len(row) == classes for row in table)
+            _require(shaped, name, f"needs {len(AXLE_TYPES)} rows of {classes} speed classes")
+        _require(len(self.u_site_gross_ppm) == classes, "u_site_gross_ppm", f"needs {classes} speed classes")
+        _require(
+            len(self.u_gain_ppm) == len(self.u_gain_temperature_mk), "u_gain_ppm", "needs one figure a knot"
+        )
+        for name in ("strip_position_mm", "speed_bound_m_h", "u_gain_temperature_mk"):
+            figures = getattr(self, name)
+            _require(all(a < b for a, b in pairwise(figures)), name, "must increase")
+        _require(self.strip_position_mm[0] == 0, "strip_position_mm", "the first strip is at 0")
+        _require(any(self.strip_alive), "strip_alive", "no strip is alive: there is nothing to weigh with")
+        _require(
+            self.temperature_min_mk <= self.temperature_max_mk, "temperature_max_mk", "lies below the minimum"
+        )
+        _require(self.valid_from.utcoffset() == timedelta(0), "valid_from", "must be UTC, ending in Z")
+
+    @field_serializer("valid_from")
+    def _valid_from_text(self, moment: AwareDatetime) -> str:
+        return utc_text(moment)
+
+    def to_document(self) -> Document:
+        """Return the state as a dictionary of integers, strings and lists of integers."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> Self:
+        """Return the state a document says; any unknown, missing or unfit field is refused by name."""
+        try:
+            return cls.model_validate_json(json.dumps(document))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigurationError(f"calibration state: {field}: {first['msg']}") from None
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"calibration state: not a JSON document: {error}") from None
+
+    def canonical(self) -> bytes:
+        """Return the one spelling of the document, which equals RFC 8785 for what it may hold."""
+        return json.dumps(
+            self.to_document(), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
+
+    @property
+    def digest(self) -> Sha256:
+        """SHA-256 of the canonical document."""
+        return sha256_of(self.canonical())
+
+
+_BY_STRIP = (
+    "strip_alive",
+    "strip_gain_ppm",
+    "temperature_slope_ppb_k",
+    "temperature_curve_ppb_k2",
+    "strip_noise_ppm",
+)
+
+
+def _require(holds: bool, field: str, demand: str) -> None:
+    if not holds:
+        raise ConfigurationError(f"calibration state: {field}: {demand}")
