@@ -58,6 +58,8 @@ class CalibrationState(BaseModel):
     temperature_slope_ppb_k, temperature_curve_ppb_k2 : (S,), relative response by K and K^2
     temperature_min_mk, temperature_max_mk : range the passes covered
     strip_noise_ppm : (S,), relative standard deviation of one strip's own noise
+    road_roughness_mm3 : displacement density at 0.1 cycle/m (ISO 8608) that the strips' residuals speak
+        for, 1e-9 m3; class A's geometric mean is 16 000
     speed_bound_m_h : (K - 1,), inner bounds of the speed classes, increasing; a bound is of the upper class
     site_bias_ppm : (3, K), by `AXLE_TYPES` and speed class
     u_site_ppm : (3, K), standard uncertainty of an axle from the site, likewise
@@ -88,7 +90,8 @@ class CalibrationState(BaseModel):
     temperature_min_mk: _Kelvin
     temperature_max_mk: _Kelvin
     strip_noise_ppm: tuple[_Ratio, ...]
-    speed_bound_m_h: Annotated[tuple[Annotated[int, Field(gt=0, le=300_000)], ...], Field(max_length=16)]
+    road_roughness_mm3: Annotated[int, Field(gt=0, le=10**9)] = 16_000
+    speed_bound_m_h: Annotated[tuple[Annotated[int, Field(gt=0, le=300_000)], ...], Field(max_length=127)]
     site_bias_ppm: tuple[tuple[_Bias, ...], ...]
     u_site_ppm: tuple[tuple[_Ratio, ...], ...]
     u_site_gross_ppm: tuple[_Ratio, ...]
