@@ -15,6 +15,9 @@ from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, ev
 MAX_AXLES = 16
 """More axles than any truck on the public road short of special transports; the wire allows no more."""
 
+MAX_STRIPS = 32
+"""Strips of one lane; the largest published arrays have half as many."""
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -149,6 +152,66 @@ class WeighRecord(_Event):
     expected_captures: tuple[ExpectedCapture, ...] = ()
 
 
+class SampleType(StrEnum):
+    """How a waveform's samples are written, little-endian."""
+
+    FLOAT32 = "f4"
+    """The strip's signal in newtons."""
+    INT16 = "i2"
+    """Counts of the converter, each worth the strip's `scale_un` micronewtons."""
+
+
+class Strip(_Event):
+    """One sensor strip across a lane."""
+
+    position_mm: Annotated[int, Field(ge=0, le=100_000)]
+    """Along the direction of travel, from the first strip."""
+    scale_un: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
+    """Micronewtons a count, for `SampleType.INT16` only."""
+
+
+class Loop(_Event):
+    """What an inductive loop saw of the vehicle; times count from the first sample."""
+
+    position_mm: Annotated[int, Field(ge=-100_000, le=100_000)] | None = None
+    """Of its centre, from the first strip; None for a neighbouring lane's."""
+    on_us: int | None = None
+    off_us: int | None = None
+    detuning_milli: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Relative to a centred passage of such a vehicle, in thousandths."""
+
+
+class Waveform(_Event):
+    """What a station says of one vehicle's strip signals; the samples travel and are stored as bytes.
+
+    `tyres[i]` is of axle i, where the station knows all axles; the number of axles itself is found in
+    the samples.
+    """
+
+    match_key: Annotated[str, Field(min_length=1, max_length=64)]
+    lane: Annotated[int, Field(ge=1, le=16)]
+    direction: Annotated[str, Field(min_length=1, max_length=16)]
+    sample_rate_hz: Annotated[int, Field(ge=1_000, le=20_000)]
+    sample_count: Annotated[int, Field(ge=64, le=2_000_000)]
+    """Of each strip."""
+    sample_type: SampleType
+    strip_width_mm: Annotated[int, Field(ge=10, le=1_000)]
+    """Along the direction of travel."""
+    strips: Annotated[tuple[Strip, ...], Field(min_length=2, max_length=MAX_STRIPS)]
+    lead: Loop | None = None
+    trail: Loop | None = None
+    left: Loop | None = None
+    right: Loop | None = None
+    temperature_mk: Annotated[int, Field(ge=180_000, le=380_000)] | None = None
+    length_mm: Annotated[int, Field(gt=0, le=120_000)] | None = None
+    tyres: Annotated[tuple[Tyres, ...], Field(max_length=MAX_AXLES)] | None = None
+    kind: VehicleKind = VehicleKind.UNKNOWN
+    drive_axles: tuple[int, ...] | None = None
+    air_suspension: bool | None = None
+    flags: tuple[DrivingFlag, ...] = ()
+    expected_captures: tuple[ExpectedCapture, ...] = ()
+
+
 class CaptureMeta(_Event):
     """What a camera says of one image; the image itself travels and is stored as bytes."""
 
@@ -217,6 +280,23 @@ class WeighMessage(BaseModel):
     wire: Wire
 
 
+class WaveformMessage(BaseModel):
+    """A vehicle's strip signals, not yet weighed, with header and wire bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    header: MessageHeader
+    waveform: Waveform
+    samples_offset: int
+    """Where the samples begin in the body: strip after strip, `sample_count` of each."""
+    wire: Wire
+
+    @property
+    def samples(self) -> memoryview:
+        """The samples' bytes, not copied."""
+        return memoryview(self.wire.payload)[self.wire.body_offset + self.samples_offset :]
+
+
 class CaptureMessage(BaseModel):
     """A decoded capture with its header; `image` is the JPEG as received."""
 
@@ -237,4 +317,4 @@ class StatusMessage(BaseModel):
     wire: Wire
 
 
-Decoded = WeighMessage | CaptureMessage | StatusMessage
+Decoded = WeighMessage | WaveformMessage | CaptureMessage | StatusMessage

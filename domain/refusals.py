@@ -29,6 +29,7 @@ class RefusalCode(StrEnum):
     IMAGE_UNREADABLE = "image-unreadable"
     IMAGE_TRUNCATED = "image-truncated"
     DIGEST_MISMATCH = "digest-mismatch"
+    WAVEFORM_BROKEN = "waveform-broken"
     CLOCK_IMPLAUSIBLE = "clock-implausible"
     SEQUENCE_CONFLICT = "sequence-conflict"
     STORAGE_FAILED = "storage-failed"
@@ -51,8 +52,10 @@ ADVICE: dict[RefusalCode, Advice] = {
         "The message's schema version is not supported; send version 1.",
     ),
     RefusalCode.UNSUPPORTED_CONTENT_TYPE: Advice(
-        "内容类型不受支持：称重记录用 application/json，图像用 image/jpeg。",
-        "Unsupported content type: weigh records are application/json, images image/jpeg.",
+        "内容类型不受支持：称重记录用 application/json，图像用 image/jpeg，"
+        "波形用 application/vnd.zhichao.waveform。",
+        "Unsupported content type: weigh records are application/json, images image/jpeg, "
+        "waveforms application/vnd.zhichao.waveform.",
     ),
     RefusalCode.HEADER_MISSING: Advice(
         "缺少消息头：MQTT 5 用用户属性，3.1.1 用带长度前缀的 JSON。",
@@ -99,8 +102,9 @@ ADVICE: dict[RefusalCode, Advice] = {
         "The axle loads do not add up to the gross mass; check for lost or doubled axles.",
     ),
     RefusalCode.PAYLOAD_TOO_LARGE: Advice(
-        "消息超过大小上限，请降低图像分辨率或质量。",
-        "The message is over the size limit; lower the image's resolution or quality.",
+        "消息超过大小上限，请降低图像分辨率或质量，或缩短波形窗口。",
+        "The message is over the size limit; lower the image's resolution or quality, "
+        "or shorten the waveform.",
     ),
     RefusalCode.IMAGE_UNREADABLE: Advice(
         "图像无法解码为 JPEG，请检查相机输出。",
@@ -113,6 +117,10 @@ ADVICE: dict[RefusalCode, Advice] = {
     RefusalCode.DIGEST_MISMATCH: Advice(
         "内容的 SHA-256 与消息头声明的不同，内容在途中已改变。",
         "The body's SHA-256 is not the one declared; the content changed on its way.",
+    ),
+    RefusalCode.WAVEFORM_BROKEN: Advice(
+        "波形消息体的二进制结构不符，请对照接口文档检查长度、字节序和采样数。",
+        "The waveform's binary layout is broken; check lengths, byte order and the number of samples.",
     ),
     RefusalCode.CLOCK_IMPLAUSIBLE: Advice(
         "采集时间与平台时间相差过大，请校准站点时钟。",

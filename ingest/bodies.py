@@ -110,7 +110,7 @@ def weigh_record(body: WeighBody) -> WeighRecord:
         )
     check_axle_sum(body.gross_kg, loads)
     vehicle = body.vehicle or VehicleBody()
-    _check_drive_axles(vehicle.drive_axles or (), len(loads))
+    check_drive_axles(vehicle.drive_axles or (), len(loads), what="weigh record")
     return WeighRecord(
         match_key=body.match_key,
         lane=body.lane,
@@ -164,10 +164,17 @@ def check_axle_sum(gross_kg: int, loads_kg: Sequence[int]) -> None:
         )
 
 
-def _check_drive_axles(drive_axles: Sequence[int], axle_count: int) -> None:
+def check_drive_axles(drive_axles: Sequence[int], axle_count: int, *, what: str) -> None:
+    """Refuse driven axles that a vehicle of so many axles cannot have.
+
+    Raises
+    ------
+    InputRefused
+        FIELD_INVALID.
+    """
     if any(axle > axle_count for axle in drive_axles) or len(set(drive_axles)) != len(drive_axles):
         raise InputRefused(
             RefusalCode.FIELD_INVALID,
-            f"weigh record: vehicle.drive_axles is {list(drive_axles)}; name each driven axle once, "
+            f"{what}: vehicle.drive_axles is {list(drive_axles)}; name each driven axle once, "
             f"1 (front) to {axle_count}",
         )

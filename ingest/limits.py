@@ -18,8 +18,10 @@ class Limits:
     """Whole MQTT payload, header frame included."""
     max_image_bytes: int = 12 * MIB
     max_image_pixels: int = 50_000_000
+    max_waveform_bytes: int = 8 * MIB
+    """A waveform message's body; 8 strips at 5 kHz for 1.5 s take 240 kB."""
     max_json_bytes: int = 64 * KIB
-    """A weigh record, a status or a framed header."""
+    """A weigh record, a status, a framed header or a waveform's description."""
     max_json_values: int = 10_000
     """Objects, arrays and their elements in one JSON document."""
     max_json_depth: int = 16

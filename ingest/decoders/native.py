@@ -1,4 +1,4 @@
-"""The platform's own contract, version 1 (docs/reference/mqtt.md): weigh records, captures, status."""
+"""The platform's own contract, version 1 (docs/reference/mqtt.md): what is weighed, pictured, reported."""
 
 import re
 from datetime import datetime
@@ -11,20 +11,26 @@ from domain.events import (
     Decoded,
     MessageHeader,
     StatusMessage,
+    WaveformMessage,
     WeighMessage,
     WeighRecord,
     Wire,
 )
 from domain.ids import Sha256
 from domain.refusals import RefusalCode
-from ingest import bodies, clock, header, jpeg, strict_json, topics
+from ingest import bodies, clock, header, jpeg, strict_json, topics, waveforms
 from ingest.arrivals import NATIVE_PAIRING_WINDOW, Claims
 from ingest.limits import Limits
 from ingest.wording import checked, shown
 
 PREFIX = "zhichao/v1"
-_KINDS = ("weigh", "capture", "status")
-_CONTENT_TYPES = {"weigh": "application/json", "capture": "image/jpeg", "status": "application/json"}
+_KINDS = ("weigh", "waveform", "capture", "status")
+_CONTENT_TYPES = {
+    "weigh": "application/json",
+    "waveform": waveforms.CONTENT_TYPE,
+    "capture": "image/jpeg",
+    "status": "application/json",
+}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LANE = re.compile(r"[1-9]|1[0-6]")
 
@@ -78,10 +84,13 @@ class NativeDecoder:
         fields = header.read(wire, limits=self._limits)
         _check_content_type(fields.content_type, where.kind)
         located = wire.model_copy(update={"body_offset": fields.body_offset})
-        if where.kind == "weigh":
+        if where.kind in ("weigh", "waveform"):
             parsed = header.parse(fields)
             self._check(parsed, where, now)
-            return (WeighMessage(header=parsed, record=self._record(located), wire=located),)
+            if where.kind == "weigh":
+                return (WeighMessage(header=parsed, record=self._record(located), wire=located),)
+            waveform, offset = waveforms.read(located.body, limits=self._limits)
+            return (WaveformMessage(header=parsed, waveform=waveform, samples_offset=offset, wire=located),)
         parsed = header.parse(fields, extra=(*header.CAPTURE_REQUIRED, *header.CAPTURE_OPTIONAL))
         self._check(parsed, where, now)
         return (self._capture(parsed, fields.values, located),)

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from domain.events import CaptureMessage, Decoded, StatusMessage, WeighMessage
+from domain.events import CaptureMessage, Decoded, StatusMessage, WaveformMessage, WeighMessage
 from domain.ids import DeviceId, Epoch, StationId
 from domain.ids import Sequence as SequenceNumber
 from domain.refusals import RefusalCode
@@ -39,6 +39,8 @@ from store.transactions import transaction
 
 _MAY_SEND = {"wim": WeighMessage, "camera": CaptureMessage, "gateway": WeighMessage | CaptureMessage}
 """What each kind of device sends besides its status."""
+
+_WHAT = {WeighMessage: "weigh records", WaveformMessage: "waveforms", CaptureMessage: "captures"}
 
 _Known = dict[tuple[StationId, DeviceId], KnownDevice]
 
@@ -160,15 +162,17 @@ def _objection(
 
 
 def _objection_to_event(
-    event: WeighMessage | CaptureMessage, device: KnownDevice, name: str, context: StationContext | None
+    event: WeighMessage | WaveformMessage | CaptureMessage,
+    device: KnownDevice,
+    name: str,
+    context: StationContext | None,
 ) -> Refusal | None:
     day = local_day(event.header.captured_at)
     if not device.valid_from <= day <= (device.valid_to or day):
         detail = f"{name} was not registered on the day of capture, {day}"
         return Refusal(RefusalCode.UNKNOWN_DEVICE, detail)
     if not isinstance(event, _MAY_SEND[device.kind]):
-        what = "weigh records" if isinstance(event, WeighMessage) else "captures"
-        detail = f"{name} is registered as a {device.kind}: no {what} from it"
+        detail = f"{name} is registered as a {device.kind}: no {_WHAT[type(event)]} from it"
         return Refusal(RefusalCode.UNKNOWN_DEVICE, detail)
     if context is None:
         detail = f"nothing is registered about the site of {name} for the day of capture, {day}"
@@ -182,7 +186,7 @@ def _statuses(checked: Sequence[Arrival]) -> list[StatusMessage]:
     ]
 
 
-def _claims(decoded: WeighMessage | CaptureMessage | StatusMessage) -> Claims:
+def _claims(decoded: Decoded) -> Claims:
     if isinstance(decoded, StatusMessage):
         return Claims(decoded.status.station, decoded.status.device)
     header = decoded.header

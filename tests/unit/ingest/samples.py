@@ -84,6 +84,54 @@ def weigh_body(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not ...}
 
 
+def waveform_description(**changes: Any) -> dict[str, Any]:
+    """Return the description of a two-strip waveform with every optional field; ... takes one away."""
+    values: dict[str, Any] = {
+        "match_key": "20261123-000018",
+        "lane": 1,
+        "direction": "up",
+        "sample_rate_hz": 5000,
+        "samples": 64,
+        "dtype": "i2",
+        "strip_width_mm": 53,
+        "strips": [
+            {"position_mm": 0, "scale_un": 3_000_000},
+            {"position_mm": 900, "scale_un": 3_100_000},
+        ],
+        "loops": {
+            "lead": {"position_mm": -2500, "on_us": 40_000, "off_us": 880_000, "detuning": 0.98},
+            "trail": {"position_mm": 4500, "on_us": 390_000, "off_us": 1_240_000, "detuning": 1.01},
+            "left": {},
+            "right": {"on_us": -5, "off_us": 17},
+        },
+        "temperature_c": 21.5,
+        "length_mm": 16800,
+        "tyres": ["single", "dual", "dual"],
+        "vehicle": {"kind": "train", "drive_axles": [2], "air_suspension": False},
+        "flags": ["wrong-way"],
+        "captures": [{"device": "cam-front", "role": "front"}],
+    } | changes
+    return {name: value for name, value in values.items() if value is not ...}
+
+
+def waveform_body(description: dict[str, Any] | bytes | None = None, samples: bytes | None = None) -> bytes:
+    """Return a waveform message's body; left out, the samples are as many as the sample describes."""
+    document = waveform_description() if description is None else description
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    data = struct.pack("<128h", *range(-64, 64)) if samples is None else samples
+    return b"ZCWF" + struct.pack(">II", 1, len(text)) + text + data
+
+
+def waveform(body: bytes | None = None, head: dict[str, str] | None = None) -> Wire:
+    """Return a waveform over MQTT 5."""
+    return wire(
+        "zhichao/v1/S1/wim-1/waveform",
+        waveform_body() if body is None else body,
+        header() if head is None else head,
+        "application/vnd.zhichao.waveform",
+    )
+
+
 def weigh_frame(**changes: Any) -> dict[str, Any]:
     """Return a gateway's weigh frame of a two-axle truck."""
     values: dict[str, Any] = {

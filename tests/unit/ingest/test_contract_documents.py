@@ -28,6 +28,7 @@ from ingest.decoders import load_decoders
 from ingest.decoders.gateway_json import WeighFrame
 from ingest.limits import Limits
 from ingest.receipts import receipts
+from ingest.waveforms import LoopBody, LoopsBody, StripBody, WaveformBody
 from tests.components import ROOT, asyncapi_schema
 from tests.counts import count
 from tests.fixtures.brokers import STATION_ACL
@@ -37,6 +38,9 @@ from tests.unit.ingest.samples import (
     header,
     jpeg,
     picture_frame,
+    waveform,
+    waveform_body,
+    waveform_description,
     weigh,
     weigh_body,
     weigh_frame,
@@ -60,6 +64,10 @@ BEYOND_SCHEMAS = (
     "the header declares",
     "platform's clock",
     "captured_at",
+    "let each be greater",  # a waveform's strips lie behind one another
+    "scale_un is",  # with dtype i2, and only with it
+    "goes off at",  # a loop is not free before it is occupied
+    "follow the description",  # as many samples as described
     "send a decimal number",  # seq beyond 2**63 - 1
 )
 """Words of refusals for rules that relate fields to each other or to the world."""
@@ -195,6 +203,13 @@ def test_weigh_records_agree_with_their_schema(body: dict[str, Any]) -> None:
 
 
 @THROWS
+@given(varied(waveform_description()))
+def test_waveforms_agree_with_their_schema(description: dict[str, Any]) -> None:
+    refusal = _refusal("zhichao/v1/S1/wim-1/waveform", waveform_body(description), header())
+    _agree("waveformDescription", description, refusal)
+
+
+@THROWS
 @given(varied({"state": "online", "sent_at": "2026-11-23T08:00:00Z", "spool_messages": 1, "software": "a"}))
 def test_statuses_agree_with_their_schema(body: dict[str, Any]) -> None:
     _agree("status", body, _refusal("zhichao/v1/S1/wim-1/status", body, {}))
@@ -277,8 +292,10 @@ def test_the_framed_example_is_a_message() -> None:
 
 
 def test_the_examples_in_the_prose_are_accepted() -> None:
-    record, status, receipt = (json.loads(block) for block in _blocks("json"))
+    record, description, status, receipt = (json.loads(block) for block in _blocks("json"))
     assert NATIVE.decode(weigh(record), now=NOW)
+    samples = bytes(2 * 2 * description["samples"])
+    assert NATIVE.decode(waveform(waveform_body(description, samples)), now=NOW)
     assert NATIVE.decode(wire("zhichao/v1/S1/wim-1/status", status), now=NOW)
     assert _accepts("receipt", receipt)
 
@@ -289,6 +306,10 @@ def test_every_field_and_header_name_is_in_the_prose() -> None:
     names |= {*WeighBody.model_fields} - {"vehicle"}
     names |= {f"vehicle.{name}" for name in VehicleBody.model_fields}
     names |= {f"axles[].{name}" for name in AxleBody.model_fields}
+    names |= {*WaveformBody.model_fields} - {"vehicle"}
+    names |= {f"strips[].{name}" for name in StripBody.model_fields}
+    names |= {f"loops.{name}" for name in LoopsBody.model_fields}
+    names |= {f"loops.*.{name}" for name in LoopBody.model_fields}
     names |= {field.alias or name for name, field in WeighFrame.model_fields.items()}
     assert {name for name in names if f"`{name}`" not in PROSE} == set()
 
@@ -308,7 +329,8 @@ def test_every_kind_of_tyres_is_in_both_documents() -> None:
 def test_the_limits_in_the_prose_are_the_limits() -> None:
     limits = Limits()
     sizes = _section("Size limits")
-    for figure in (limits.max_payload_bytes, limits.max_image_bytes, limits.max_json_bytes):
+    figures = (limits.max_payload_bytes, limits.max_image_bytes, limits.max_waveform_bytes)
+    for figure in (*figures, limits.max_json_bytes):
         assert f"{figure} bytes" in sizes
     assert f"{limits.max_image_pixels} pixels" in sizes
     assert f"{limits.max_json_values} values, {limits.max_json_depth} levels" in sizes
@@ -325,10 +347,13 @@ def test_the_access_list_is_the_one_the_broker_tests_run_under() -> None:
     assert access == STATION_ACL
 
 
-@pytest.mark.parametrize("schema", ["weighRecord", "weighFrame", "pictureFrame", "header", "captureHeader"])
+@pytest.mark.parametrize(
+    "schema", ["weighRecord", "waveformDescription", "weighFrame", "pictureFrame", "header", "captureHeader"]
+)
 def test_the_samples_are_accepted_by_their_schemas(schema: str) -> None:
     samples = {
         "weighRecord": weigh_body(),
+        "waveformDescription": waveform_description(),
         "weighFrame": weigh_frame(),
         "pictureFrame": picture_frame(),
         "header": header(),

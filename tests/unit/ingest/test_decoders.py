@@ -44,6 +44,7 @@ def test_each_topic_finds_its_decoder() -> None:
     assert decoders.topic_filters == (
         "gateway/v1/+/+/frame",
         "zhichao/v1/+/+/weigh",
+        "zhichao/v1/+/+/waveform",
         "zhichao/v1/+/+/capture",
         "zhichao/v1/+/+/status",
     )

@@ -320,7 +320,7 @@ def test_a_bad_frame_is_refused_in_words(payload: bytes, code: RefusalCode, word
 def test_a_topic_outside_the_contract_is_refused(topic: str) -> None:
     refusal = _refused(wire(topic, weigh_body(), header()))
     assert refusal.code is RefusalCode.UNKNOWN_TOPIC
-    assert "zhichao/v1/STATION/DEVICE/weigh|capture|status" in refusal.detail
+    assert "zhichao/v1/STATION/DEVICE/weigh|waveform|capture|status" in refusal.detail
 
 
 def test_a_wrong_content_type_is_refused() -> None:

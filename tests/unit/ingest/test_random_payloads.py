@@ -22,6 +22,9 @@ from tests.unit.ingest.samples import (
     header,
     jpeg,
     picture_frame,
+    waveform,
+    waveform_body,
+    waveform_description,
     weigh_body,
     weigh_frame,
     wire,
@@ -32,7 +35,8 @@ THROWS = settings(max_examples=count(10_000, reduced=1_000), deadline=None, dera
 
 TOPICS = {
     "native": [
-        f"zhichao/v1/S1/{device_kind}" for device_kind in ("wim-1/weigh", "cam-front/capture", "wim-1/status")
+        f"zhichao/v1/S1/{device_kind}"
+        for device_kind in ("wim-1/weigh", "cam-front/capture", "wim-1/status", "wim-1/waveform")
     ],
     "gateway-json": ["gateway/v1/G1/gw-1/frame"],
 }
@@ -130,7 +134,7 @@ def test_every_decoder_is_thrown_at() -> None:
 @pytest.mark.parametrize("name", sorted(TOPICS))
 def test_unbent_messages_are_accepted(name: str) -> None:
     """Else the bent ones would all be refused for one and the same reason."""
-    for topic, body in zip(TOPICS[name][::2] * 2, BODIES[name], strict=False):
+    for topic, body in zip(TOPICS[name][:3:2] * 2, BODIES[name], strict=False):
         assert DECODERS[name].decode(wire(topic, body, header() if name == "native" else {}), now=NOW)
 
 
@@ -138,6 +142,48 @@ def test_unbent_messages_are_accepted(name: str) -> None:
 @given(messages("native"))
 def test_native(message: Wire) -> None:
     _throw(DECODERS["native"], message)
+
+
+_WHOLE = waveform_body()
+
+
+@st.composite
+def waveforms(draw: st.DrawFn) -> bytes:
+    """A waveform's body with its description bent, its lengths wrong, cut short, or any bytes changed."""
+    how = draw(st.integers(0, 3))
+    if how == 0:
+        bits = bytearray(_WHOLE)
+        for _ in range(draw(st.integers(1, 4))):
+            bits[draw(st.integers(0, len(bits) - 1) | st.integers(0, 40))] = draw(st.integers(0, 255))
+        return bytes(bits)
+    if how == 1:
+        return _WHOLE[: draw(st.integers(0, len(_WHOLE)))] + draw(st.binary(max_size=8))
+    document = waveform_description()
+    for _ in range(draw(st.integers(1, 2))):
+        path = draw(st.sampled_from([place for place in _places(document) if place]))
+        parent: Any = document
+        for key in path[:-1]:
+            parent = parent[key]
+        if draw(st.booleans()):
+            parent[path[-1]] = draw(values)
+        else:
+            del parent[path[-1]]
+    text = json.dumps(document).encode()
+    version, length = (
+        draw(st.just(1) | st.integers(0, 2**32 - 1)),
+        draw(st.just(len(text)) | st.integers(0, 9)),
+    )
+    return b"ZCWF" + struct.pack(">II", version, length) + text + draw(st.binary(max_size=300))
+
+
+def test_the_unbent_waveform_is_accepted() -> None:
+    assert DECODERS["native"].decode(waveform(), now=NOW)
+
+
+@THROWS
+@given(waveforms())
+def test_waveforms(body: bytes) -> None:
+    _throw(DECODERS["native"], waveform(body))
 
 
 @THROWS
