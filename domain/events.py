@@ -195,9 +195,13 @@ class Waveform(_Event):
     sample_count: Annotated[int, Field(ge=64, le=2_000_000)]
     """Of each strip."""
     sample_type: SampleType
-    strip_width_mm: Annotated[int, Field(ge=10, le=1_000)]
+    full_scale_n: Annotated[int, Field(gt=0, le=10_000_000)] | None = None
+    """For `SampleType.FLOAT32`: the force at which the converter is clipped."""
+    strip_width_um: Annotated[int, Field(ge=1_000, le=1_000_000)]
     """Along the direction of travel."""
     strips: Annotated[tuple[Strip, ...], Field(min_length=2, max_length=MAX_STRIPS)]
+    loop_length_mm: Annotated[int, Field(ge=100, le=20_000)] | None = None
+    """Of the lane's own loops, along the direction of travel."""
     lead: Loop | None = None
     trail: Loop | None = None
     left: Loop | None = None

@@ -75,6 +75,7 @@ class LoopBody(NeighbourLoopBody):
 class LoopsBody(_Body):
     """The loops that there are."""
 
+    length_mm: Annotated[int, whole(100, 20_000, "mm")] | None = None
     lead: LoopBody | None = None
     trail: LoopBody | None = None
     left: NeighbourLoopBody | None = None
@@ -90,7 +91,8 @@ class WaveformBody(_Body):
     sample_rate_hz: Annotated[int, whole(1_000, 20_000, "Hz")]
     samples: Annotated[int, whole(64, 2_000_000)]
     dtype: SampleType
-    strip_width_mm: Annotated[int, whole(10, 1_000, "mm")]
+    full_scale_n: Annotated[int, whole(1, 10_000_000, "N")] | None = None
+    strip_width_um: Annotated[int, whole(1_000, 1_000_000, "um")]
     strips: Annotated[tuple[StripBody, ...], Field(min_length=2, max_length=MAX_STRIPS)]
     loops: LoopsBody | None = None
     temperature_c: Annotated[int, scaled(1000, "-90", "100", "degrees Celsius", offset="273.15")] | None = (
@@ -174,6 +176,10 @@ def _check_strips(description: WaveformBody) -> None:
         raise _invalid(
             f"strips[{scaled_strips.index(True)}].scale_un is given; samples of dtype f4 are newtons already"
         )
+    if description.dtype is SampleType.INT16 and description.full_scale_n is not None:
+        raise _invalid(
+            "full_scale_n is given; samples of dtype i2 are clipped at the ends of their own range"
+        )
 
 
 def _check_loops(loops: LoopsBody) -> None:
@@ -209,8 +215,10 @@ def _waveform(description: WaveformBody) -> Waveform:
         sample_rate_hz=description.sample_rate_hz,
         sample_count=description.samples,
         sample_type=description.dtype,
-        strip_width_mm=description.strip_width_mm,
+        full_scale_n=description.full_scale_n,
+        strip_width_um=description.strip_width_um,
         strips=tuple(Strip(position_mm=one.position_mm, scale_un=one.scale_un) for one in description.strips),
+        loop_length_mm=loops.length_mm,
         lead=_loop(loops.lead),
         trail=_loop(loops.trail),
         left=_loop(loops.left),

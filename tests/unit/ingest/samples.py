@@ -93,12 +93,13 @@ def waveform_description(**changes: Any) -> dict[str, Any]:
         "sample_rate_hz": 5000,
         "samples": 64,
         "dtype": "i2",
-        "strip_width_mm": 53,
+        "strip_width_um": 53_000,
         "strips": [
             {"position_mm": 0, "scale_un": 3_000_000},
             {"position_mm": 900, "scale_un": 3_100_000},
         ],
         "loops": {
+            "length_mm": 2_000,
             "lead": {"position_mm": -2500, "on_us": 40_000, "off_us": 880_000, "detuning": 0.98},
             "trail": {"position_mm": 4500, "on_us": 390_000, "off_us": 1_240_000, "detuning": 1.01},
             "left": {},

@@ -66,6 +66,7 @@ BEYOND_SCHEMAS = (
     "captured_at",
     "let each be greater",  # a waveform's strips lie behind one another
     "scale_un is",  # with dtype i2, and only with it
+    "full_scale_n is given",  # with dtype f4 only
     "goes off at",  # a loop is not free before it is occupied
     "follow the description",  # as many samples as described
     "send a decimal number",  # seq beyond 2**63 - 1

@@ -66,7 +66,9 @@ def test_only_what_every_waveform_has_is_required() -> None:
 
 
 def test_floats_need_no_scale() -> None:
-    description = waveform_description(dtype="f4", strips=[{"position_mm": 0}, {"position_mm": 900}])
+    description = waveform_description(
+        dtype="f4", strips=[{"position_mm": 0}, {"position_mm": 900}], full_scale_n=9
+    )
     found = _decoded(waveform(waveform_body(description, bytes(2 * 64 * 4)))).waveform
     assert (found.sample_type, found.strips[1].scale_un) == (SampleType.FLOAT32, None)
 
@@ -113,6 +115,7 @@ TEXT = json.dumps(waveform_description()).encode()
             "strips[1].scale_un is missing; dtype i2 needs it",
         ),
         (_with(dtype="f4"), "field-invalid", "strips[0].scale_un is given; samples of dtype f4 are newtons"),
+        (_with(full_scale_n=5), "field-invalid", "full_scale_n is given; samples of dtype i2 are clipped at"),
         (
             _with(loops={"lead": {"position_mm": -1, "on_us": 10, "off_us": 9}}),
             "field-invalid",
