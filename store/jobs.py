@@ -171,6 +171,7 @@ async def run_worker(
                 log.warning("the worker lost the database (%s) and starts again", error)
             if not wait:
                 return
+            _go_on_unless_cancelled()
             await asyncio.sleep(POLL_S)
     finally:
         rescue.cancel()
@@ -297,6 +298,13 @@ async def _record_failure(pool: Pool, job: Job, error: Exception) -> None:
     except psycopg.OperationalError:
         # The database is what failed: the attempt's own error matters more, and is raised by the caller.
         log.warning("cannot record why job %s failed: %s", job.id, text)
+
+
+def _go_on_unless_cancelled() -> None:
+    """Raise what procrastinate's worker held back: cancelled, it stops by itself, and may fail at that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _rescue_for_ever(app: App) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from procrastinate import App
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
 from domain.errors import ServiceUnavailable
@@ -216,6 +217,28 @@ async def test_a_worker_goes_on_after_its_connections_were_cut(pool: Pool) -> No
                     """
                 )
     assert ran == [EVENT, OTHER]
+
+
+async def test_a_worker_cancelled_while_its_connections_are_cut_ends(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await open_job_app(pool, {})
+    at_work = asyncio.Event()
+
+    async def stop_fails(**_options: object) -> None:
+        at_work.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectorException from None
+
+    monkeypatch.setattr(app, "run_worker_async", stop_fails)
+    worker = asyncio.create_task(run_worker(app))
+    await at_work.wait()
+    worker.cancel()
+    ended, _ = await asyncio.wait([worker], timeout=20)
+    assert ended == {worker}
+    assert worker.cancelled()
 
 
 async def test_kill_9_of_the_database_loses_no_job(server_folder: Path) -> None:
