@@ -81,7 +81,7 @@ class Site:
         )
 
     def phasors(self, position_m: Floats) -> NDArray[np.complex128]:
-        """Return amplitude exp(i (2 pi n x + phase)), shape (*position_m.shape, K); z is its real part's sum."""
+        """Return amplitude exp(i (2 pi n x + phase)), shape (..., K); z is the sum of its real part."""
         angle = 2 * np.pi * np.asarray(position_m)[..., None] * self.wavenumber_per_m + self.phase_rad
         return np.asarray(self.amplitude_m * np.exp(1j * angle), dtype=np.complex128)
 
