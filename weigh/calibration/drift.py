@@ -59,7 +59,7 @@ class DriftRule(BaseModel):
     """The shift of the mean to be found soonest."""
     run_length_axles: Annotated[int, Field(ge=1_000, le=10**8)] = 40_000
     """Axles between false alarms, on average, where nothing drifts."""
-    learning_batches: Annotated[int, Field(ge=20, le=1_000)] = 60
+    learning_batches: Annotated[int, Field(ge=20, le=1_000)] = 120
     min_gross_kg: Annotated[int, Field(ge=0, le=100_000)] = 30_000
     """A truck below this is not taken as loaded. No source gives a figure."""
     axle_counts: tuple[int, ...] = (5, 6)
