@@ -14,6 +14,7 @@ from domain.events import CaptureMeta, CaptureRole, MessageHeader, WeighRecord, 
 from domain.ids import EventId, Sha256, StationId
 from domain.registry import StationContext
 from domain.screening import Screening
+from domain.weighing import Weighing
 from store.blobs import BlobStore
 from store.connection import Connection
 
@@ -39,8 +40,25 @@ class StoredPassage:
     record: WeighRecord
     context: StationContext
     screening: Screening
-    wire: Wire
+    weighing: Weighing | None
+    wire_topic: str
+    wire_content_type: str | None
+    wire_properties: tuple[tuple[str, str], ...]
+    wire_payload: bytes
+    wire_blob: Sha256 | None
+    received_at: datetime
     stored_at: datetime
+
+    def wire(self, blobs: BlobStore) -> Wire:
+        """Return the message as received, put together from its blob; errors as `BlobStore.get`."""
+        body = b"" if self.wire_blob is None else blobs.get(self.wire_blob)
+        return Wire(
+            topic=self.wire_topic,
+            payload=self.wire_payload + body,
+            content_type=self.wire_content_type,
+            properties=self.wire_properties,
+            received_at=self.received_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +170,8 @@ async def stored_passage(conn: Connection, event_id: EventId, captured_at: datet
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
-            SELECT header, record, context, screening, stored_at, received_at,
-                wire_topic, wire_content_type, wire_properties, wire_payload
+            SELECT header, record, context, screening, weighing, stored_at, received_at,
+                wire_topic, wire_content_type, wire_properties, wire_payload, wire_blob
             FROM passage WHERE event_id = %s AND captured_at = %s
             """,
             [event_id, captured_at],
@@ -166,13 +184,13 @@ async def stored_passage(conn: Connection, event_id: EventId, captured_at: datet
         record=_strict(WeighRecord, row["record"]),
         context=StationContext.model_validate(row["context"]),
         screening=Screening.model_validate(row["screening"]),
-        wire=Wire(
-            topic=row["wire_topic"],
-            payload=row["wire_payload"],
-            content_type=row["wire_content_type"],
-            properties=_pairs(row["wire_properties"]),
-            received_at=row["received_at"],
-        ),
+        weighing=None if row["weighing"] is None else Weighing.model_validate(row["weighing"]),
+        wire_topic=row["wire_topic"],
+        wire_content_type=row["wire_content_type"],
+        wire_properties=_pairs(row["wire_properties"]),
+        wire_payload=row["wire_payload"],
+        wire_blob=row["wire_blob"],
+        received_at=row["received_at"],
         stored_at=row["stored_at"],
     )
 

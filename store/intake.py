@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from domain.completeness import profile
-from domain.ids import EventId, sha256_of
+from domain.ids import EventId
 from domain.screening import Outcome
 from store.connection import Connection
 from store.intake_batch import (
@@ -132,7 +132,7 @@ async def _name_originals(
     conn: Connection, flagged: Sequence[PassageRow], captures: Sequence[CaptureRow]
 ) -> None:
     """Queue the digests of originals for the next capture statement."""
-    named = {row.key.event_id: sha256_of(row.wire.payload) for row in flagged}
+    named = {row.key.event_id: row.payload_sha256 for row in flagged}
     named |= {row.key.event_id: row.blob_sha256 for row in captures}
     if named:
         await conn.execute(

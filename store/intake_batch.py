@@ -11,6 +11,7 @@ from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, ev
 from domain.refusals import RefusalCode
 from domain.registry import StationContext
 from domain.screening import Screening
+from domain.weighing import Weighing
 
 NATIVE_PAIRING_WINDOW = timedelta(seconds=60)
 """How far apart a record and its captures may be taken; a vendor's gateway has its own window."""
@@ -19,7 +20,7 @@ CAPTURE_WAIT = timedelta(seconds=60)
 """How long after its commit a flagged passage waits for captures before it is settled without them."""
 
 INLINE_PAYLOAD_BYTES = 65_536
-"""A quarantined payload up to this size lies in its row; a larger one is a blob."""
+"""A payload up to this size lies in its row; a larger one is a blob."""
 
 
 class Key(NamedTuple):
@@ -52,6 +53,8 @@ class PassageRow:
     pairing_window: timedelta = NATIVE_PAIRING_WINDOW
     capture_wait: timedelta = CAPTURE_WAIT
     body_sha256: Sha256 | None = None
+    weighing: Weighing | None = None
+    """How the platform weighed it, where it was sent as a waveform."""
 
     @property
     def key(self) -> Key:
@@ -68,6 +71,24 @@ class PassageRow:
     def digest(self) -> Sha256:
         """What a resend must equal to be a duplicate."""
         return self.body_sha256 or sha256_of(self.message.wire.payload)
+
+    @property
+    def payload_sha256(self) -> Sha256:
+        """The digest of the message as received; a body without a frame is not hashed again."""
+        return sha256_of(self.wire.payload) if self.wire.body_offset else self.digest
+
+    @property
+    def wire_blob(self) -> Sha256 | None:
+        """The blob that is the message's body, where that is too large for the row."""
+        if len(self.wire.payload) - self.wire.body_offset <= INLINE_PAYLOAD_BYTES:
+            return None
+        return self.body_sha256 or self.wire.body_sha256
+
+    @property
+    def wire_inline(self) -> bytes:
+        """What of the message lies in the row: all, or what came before the body that is a blob."""
+        wire = self.wire
+        return wire.payload if self.wire_blob is None else wire.payload[: wire.body_offset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +160,9 @@ class IntakeBatch:
 
     def blobs(self) -> Iterator[bytes]:
         """Yield all bytes that must lie in the blob store before the batch is stored."""
+        for passage in self.passages:
+            if passage.wire_blob is not None:
+                yield passage.wire.body
         for capture in self.captures:
             yield capture.message.image
             if capture.wire_prefix is None:

@@ -37,10 +37,12 @@ _PASSAGE_COLUMNS = {
     "record": "jsonb",
     "context": "jsonb",
     "screening": "jsonb",
+    "weighing": "jsonb",
     "wire_topic": "text",
     "wire_content_type": "text",
     "wire_properties": "jsonb",
     "wire_payload": "bytea",
+    "wire_blob": "text",
 }
 
 _CAPTURE_COLUMNS = {
@@ -93,13 +95,15 @@ def quarantine_of(row: Row) -> QuarantineRow:
         detail=f"epoch {row.key.epoch}, sequence {row.key.sequence} was received before with other content",
     )
     payload_sha256 = sha256_of(row.message.wire.payload)
-    # An image's blob is there already: no need for a second copy in the row.
-    in_blobs = isinstance(row, CaptureRow) and not row.wire_prefix
+    # The blob of an image or a waveform is there already: no need for a second copy in the row.
+    in_blobs = not row.wire_prefix if isinstance(row, CaptureRow) else row.wire_inline == b""
     return QuarantineRow(refusal, payload_sha256, in_blobs)
 
 
 async def copy_passages(conn: Connection, rows: Sequence[PassageRow]) -> None:
-    """Write passages; the ledger has said that they are new."""
+    """Write passages and the rows of their blobs; the ledger has said that they are new."""
+    blobs = {row.wire_blob: len(row.wire.payload) - row.wire.body_offset for row in rows}
+    await insert_blobs(conn, {digest: size for digest, size in blobs.items() if digest is not None})
     await _copy(conn, "passage", _PASSAGE_COLUMNS, [_passage_values(row) for row in rows])
 
 
@@ -117,6 +121,8 @@ async def copy_captures(conn: Connection, rows: Sequence[CaptureRow]) -> None:
 
 async def insert_blobs(conn: Connection, sizes: dict[Sha256, int]) -> None:
     """Name blobs that lie in the blob store."""
+    if not sizes:
+        return
     digests = sorted(sizes)
     await conn.execute(
         """
@@ -191,10 +197,12 @@ def _passage_values(row: PassageRow) -> list[Any]:
         _document(record),
         _document(row.context),
         _document(screening),
+        None if row.weighing is None else _document(row.weighing),
         wire.topic,
         wire.content_type,
         Jsonb(wire.properties),
-        wire.payload,
+        row.wire_inline,
+        row.wire_blob,
     ]
 
 

@@ -86,7 +86,8 @@ def _stable_header(header: MessageHeader) -> dict[str, Any]:
 
 
 def _wire(hit: Hit, captures: Sequence[StoredCapture], blobs: BlobStore) -> tuple[WireItem, ...]:
-    wires = [("weigh.json", hit.passage.wire)]
+    sent = hit.passage.wire(blobs)
+    wires = [("weigh.json" if hit.passage.weighing is None else "waveform.zcwf", sent)]
     wires += [
         (f"capture-{number:02}-{capture.meta.role.value}.bin", capture.wire(blobs))
         for number, capture in enumerate(captures, start=1)
@@ -101,7 +102,7 @@ def _arrival(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
     return {
         "record": {
             "sent_at": utc_text(passage.header.sent_at),
-            "received_at": utc_text(passage.wire.received_at),
+            "received_at": utc_text(passage.received_at),
             "stored_at": utc_text(passage.stored_at),
         },
         "captures": [

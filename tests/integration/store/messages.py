@@ -1,6 +1,7 @@
 """Messages and registry facts for the store's tests: small, complete, different where a test says so."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from domain.events import (
@@ -18,6 +19,7 @@ from domain.ids import DeviceId, Epoch, Sequence, SiteId, StationId, sha256_of
 from domain.refusals import RefusalCode
 from domain.registry import Announcement, Certificate, LegalBasis, Site, StationContext
 from domain.screening import Adjudication, Formula, LimitStep, Outcome, Screening
+from domain.weighing import CalibrationUse, WeighedAxle, WeighedGroup, Weighing
 from store.connection import Connection
 from store.intake_batch import CaptureRow, IntakeBatch, Key, PassageRow, RefusalRow
 from store.registry import load_registry, parse_registry
@@ -202,6 +204,31 @@ def passage(
     site = CONTEXT.site.model_copy(update={"completeness_profile": profile})
     context = CONTEXT.model_copy(update={"site": site})
     return PassageRow(WeighMessage(header=header, record=record, wire=wire), context, screening(outcome))
+
+
+WEIGHING = Weighing(
+    axles=tuple(
+        WeighedAxle(load_kg=load, u_ppm=12_000, strip_loads_n=(load * 10, None))
+        for load in (7_000, 9_500, 9_500)
+    ),
+    groups=(WeighedGroup(first_axle=2, axle_count=2, load_kg=19_000, u_ppm=10_000),),
+    gross_kg=26_000,
+    u_gross_ppm=9_000,
+    speed_mm_s=17_611,
+    acceleration_mm_s2=-20,
+    first_axle_us=120_000,
+    calibration=CalibrationUse(version=3, digest=sha256_of(b"state")),
+    algorithms={"estimate": "test/1"},
+)
+
+
+def waveform_passage(sequence: int, *, framing: bytes = b"", samples: bytes = bytes(100_000)) -> PassageRow:
+    """A passage weighed by the platform, from a message too large for its row."""
+    row = passage(sequence)
+    wire = _wire("waveform", framing + samples, "application/vnd.zhichao.waveform", T0)
+    wire = wire.model_copy(update={"body_offset": len(framing)})
+    message = row.message.model_copy(update={"wire": wire})
+    return replace(row, message=message, weighing=WEIGHING, body_sha256=wire.body_sha256)
 
 
 def capture(

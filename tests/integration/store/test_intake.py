@@ -15,7 +15,7 @@ from store.connection import Connection, Pool, connect
 from store.intake import IntakeBatch, StoreOutcome, store_batch
 from store.jobs import AT_DEADLINE, AT_ONCE
 from tests.counts import count
-from tests.integration.store.messages import T0, batch, capture, passage, refusal
+from tests.integration.store.messages import T0, batch, capture, passage, refusal, waveform_passage
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +132,15 @@ async def test_a_large_refused_payload_is_left_to_the_blob_store(connection: Con
     assert list(batch(large).blobs()) == [large.wire.payload]
     await store_batch(connection, batch(large))
     assert await rows(connection, "SELECT payload, payload_size FROM quarantine") == [(None, 100_000)]
+
+
+async def test_a_waveform_sent_again_in_another_frame_is_a_duplicate(connection: Connection) -> None:
+    assert await outcomes(connection, batch(waveform_passage(1, framing=b"first"))) == [NEW]
+    assert await outcomes(connection, batch(waveform_passage(1, framing=b"second"))) == [DUPLICATE]
+    other = waveform_passage(1, samples=bytes(100_001))
+    assert await outcomes(connection, batch(other)) == [CONFLICT]
+    assert await rows(connection, "SELECT payload, payload_sha256 FROM quarantine") == [(None, other.digest)]
+    assert await rows(connection, "SELECT count(*) FROM blob") == [(2,)]
 
 
 @pytest.mark.parametrize("captures_first", [True, False])

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import ConflictingChange, NotFound, RuleViolation
 from domain.events import CaptureRole
-from domain.ids import EventId, Sha256
+from domain.ids import EventId, Sha256, sha256_of
 from domain.plates import PlateClass, PlateColour, PlateReading
 from store.blobs import BlobStore
 from store.connection import Connection, connect
@@ -26,7 +26,7 @@ from store.packages import (
     record_stamped,
 )
 from store.readings import keep_reading, reading_of
-from tests.integration.store.messages import STATION, T0, batch, capture, passage
+from tests.integration.store.messages import STATION, T0, batch, capture, passage, waveform_passage
 
 pytestmark = pytest.mark.anyio
 
@@ -64,9 +64,27 @@ async def test_a_hit_gives_back_what_was_sent(connection: Connection, tmp_path: 
     assert (hit.state, hit.expected_captures) == (HitState.WAITING, ("cam-front/front",))
     assert (hit.passage.header, hit.passage.record) == (sent.message.header, sent.message.record)
     assert (hit.passage.context, hit.passage.screening) == (sent.context, sent.screening)
-    assert hit.passage.wire == sent.message.wire
+    assert hit.passage.wire(blobs) == sent.message.wire
     assert [found.meta for found in hit.captures] == [row.message.meta for row in (front, rear, vendor)]
     assert [found.wire(blobs) for found in hit.captures] == [row.wire for row in (front, rear, vendor)]
+
+
+@pytest.mark.parametrize("framing", [b"", b"\0\0\0\2{}"])
+async def test_a_waveform_comes_back_as_sent_from_the_blob_store(
+    connection: Connection, tmp_path: Path, framing: bytes
+) -> None:
+    sent = waveform_passage(1, framing=framing)
+    blobs = BlobStore(tmp_path)
+    stored = batch(sent)
+    assert await blobs.put_all(list(stored.blobs())) == [sent.digest]
+    await store_batch(connection, stored)
+    cursor = await connection.execute("SELECT wire_payload, wire_blob FROM passage")
+    assert await cursor.fetchone() == (framing, sent.digest)
+    found = (await lock_hit(connection, EVENT)).passage
+    assert found.wire(blobs).payload == sent.wire.payload
+    assert found.weighing == sent.weighing
+    cursor = await connection.execute("SELECT sha256 FROM capture_statement_subject")
+    assert await cursor.fetchone() == (sha256_of(sent.wire.payload),)
 
 
 async def test_a_hit_is_worked_on_by_one_at_a_time(database_url: str, connection: Connection) -> None:
