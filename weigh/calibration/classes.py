@@ -185,7 +185,7 @@ def _margin(count: int) -> float:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a type of ASTM E1318-09 allows 5 % of the errors to pass: per cent, or kilograms from a load on."""
+    """What 95 % of the errors keep within in a type of ASTM E1318-09: per cent, or kg from a load on."""
 
     percent: float | None = None
     kg: float | None = None

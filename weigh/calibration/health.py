@@ -104,13 +104,13 @@ def strip_health(load: Floats, rule: HealthRule | None = None) -> StripHealth:
             change[strip], errors[strip] = _change(share)
     usual = float(np.nanmedian(spread)) if np.isfinite(spread).any() else np.nan
     verdicts = tuple(
-        _verdict(silent[s], slope[s], spread[s] / usual, change[s], errors[s], rule) for s in range(strips)
+        _verdict(silent[s], slope[s], spread[s] / usual, (change[s], errors[s]), rule) for s in range(strips)
     )
     return StripHealth(verdicts, silent, slope, spread, change)
 
 
 def _verdict(
-    silent: float, slope: float, spread: float, change: float, error: float, rule: HealthRule
+    silent: float, slope: float, spread: float, change: tuple[float, float], rule: HealthRule
 ) -> Verdict:
     if np.isnan(silent):
         return Verdict.UNDETERMINED
@@ -118,7 +118,7 @@ def _verdict(
         (Verdict.DEAD, silent > rule.dead_share or np.isnan(slope)),
         (Verdict.FLAT, slope < rule.flat_slope),
         (Verdict.NOISY, spread > rule.noise_factor),
-        (Verdict.DRIFTING, abs(change) > max(rule.drift_ratio, rule.drift_errors * error)),
+        (Verdict.DRIFTING, abs(change[0]) > max(rule.drift_ratio, rule.drift_errors * change[1])),
     )
     return next((verdict for verdict, holds in findings if holds), Verdict.SOUND)
 
@@ -139,7 +139,7 @@ def _against_others(load: Floats, rule: HealthRule) -> tuple[Bools, Floats]:
 
 
 def _slope(load: Floats, others: Floats) -> float:
-    """Return how a strip's load follows the others', both relative to their medians (Theil's idea, by halves)."""
+    """Return how a strip's load follows the others', both by their medians over light and heavy axles."""
     light = others <= np.median(others)
     if light.all():
         return np.nan
