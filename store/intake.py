@@ -24,6 +24,7 @@ from domain.completeness import profile
 from domain.ids import EventId
 from domain.screening import Outcome
 from store.connection import Connection
+from store.drift import SteerAxle, Watched, add_samples
 from store.intake_batch import (
     CAPTURE_WAIT,
     INLINE_PAYLOAD_BYTES,
@@ -77,6 +78,7 @@ async def store_batch(conn: Connection, batch: IntakeBatch) -> list[Stored]:
 
     await copy_captures(conn, captures)
     await copy_passages(conn, passages)
+    await add_samples(conn, [_sample(row, row.drift_basis) for row in passages if row.drift_basis])
     flagged = [row for row in passages if row.screening.outcome is Outcome.OVERLOADED]
     jobs = await _open_hits(conn, flagged)
     await _name_originals(conn, flagged, captures)
@@ -88,6 +90,16 @@ async def store_batch(conn: Connection, batch: IntakeBatch) -> list[Stored]:
         Stored(outcome, row.key.event_id if row.key else None)
         for row, outcome in zip(rows, outcomes, strict=True)
     ]
+
+
+def _sample(row: PassageRow, basis: str) -> SteerAxle:
+    header, record = row.message.header, row.message.record
+    return SteerAxle(
+        row.key.event_id,
+        Watched(header.station, header.device, record.lane, basis),
+        header.captured_at,
+        record.axles[0].load_kg,
+    )
 
 
 async def _open_hits(conn: Connection, flagged: Sequence[PassageRow]) -> list[PendingJob]:

@@ -55,6 +55,8 @@ class PassageRow:
     body_sha256: Sha256 | None = None
     weighing: Weighing | None = None
     """How the platform weighed it, where it was sent as a waveform."""
+    drift_basis: str | None = None
+    """Under what the front axle counts into its lane's drift test (see `store.drift`); None: it does not."""
 
     @property
     def key(self) -> Key:

@@ -22,27 +22,28 @@ CREATE TABLE calibration_state (
     FOREIGN KEY (station_id, device_id) REFERENCES device
 );
 
--- Steer axles that have not yet been counted into the drift test; written with their passages, and deleted by
--- whoever counts them, so that each counts once.
+-- The drift test of one lane of a weighing device, for each calibration or certificate it weighed under: an
+-- alarm ends with what it was raised against, and passages of that time that come late still meet it.
+CREATE TABLE drift (
+    station_id  text NOT NULL,
+    device_id   text NOT NULL,
+    lane        smallint NOT NULL,
+    basis       text NOT NULL,                  -- calibration:VERSION or certificate:NUMBER
+    state       jsonb NOT NULL,                 -- weigh.calibration.drift.DriftState, after the last axle counted
+    alarm_since timestamptz,                    -- capture of the last axle of the batch that raised it
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (station_id, device_id, lane, basis),
+    FOREIGN KEY (station_id, device_id) REFERENCES device
+);
+
+-- Steer axles not yet counted into the drift test; written with their passages, and deleted by whoever counts
+-- them, in one transaction with the test's new state: each counts once.
 CREATE TABLE drift_sample (
     event_id    text PRIMARY KEY,
     station_id  text NOT NULL,
     device_id   text NOT NULL,
     lane        smallint NOT NULL,
+    basis       text NOT NULL,
     captured_at timestamptz NOT NULL,
     steer_kg    integer NOT NULL CHECK (steer_kg > 0)
-);
-
-CREATE INDEX drift_sample_by_lane ON drift_sample (station_id, device_id, lane, captured_at);
-
--- The drift test of one lane of a weighing device.
-CREATE TABLE drift (
-    station_id  text NOT NULL,
-    device_id   text NOT NULL,
-    lane        smallint NOT NULL,
-    state       jsonb NOT NULL,                 -- the test's own state, after the last sample counted
-    alarm_since timestamptz,                    -- capture of the sample at which the alarm went on; null: off
-    updated_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (station_id, device_id, lane),
-    FOREIGN KEY (station_id, device_id) REFERENCES device
 );
