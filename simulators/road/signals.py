@@ -157,10 +157,7 @@ def pulses(
     for row in range(len(trucks)):
         for axle in range(int(trucks.axle_count[row])):
             place = head[row] - trucks.offset_m[row, axle]
-            contact = trucks.contact_m[row, axle]
-            hits, strips = _on_strips(place, lane, contact)
-            strip_place = lane.strip_position_m[strips]
-            part = _overlap(place[hits] - strip_place, contact, lane.width_m) / contact
+            hits, strips, part = crossing(place, lane, trucks.contact_m[row, axle])
             if isinstance(load_kg, Ride):
                 load = np.interp(time[hits], load_kg.time_s, load_kg.load_kg[row, axle])
             else:
@@ -171,21 +168,30 @@ def pulses(
     return out
 
 
-def _on_strips(place_m: Floats, lane: Lane, contact_m: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the samples at which an axle touches a strip, and which."""
-    reach = (contact_m + lane.width_m) / 2
-    position = lane.strip_position_m
-    if (np.diff(position) < contact_m + lane.width_m).any():
+def crossing(
+    place_m: Floats, lane: Lane, contact_m: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Return when an axle touches a strip, which strip, and how much of the axle's load it feels.
+
+    Parameters
+    ----------
+    place_m
+        Where the axle is at each sample, shape (N,).
+
+    Returns
+    -------
+    Numbers of the samples, numbers of the strips, and the overlap of contact patch and strip as a part of the
+    patch: a trapezoid over the distance of their centres.
+    """
+    reach, position = (contact_m + lane.width_m) / 2, lane.strip_position_m
+    if (np.diff(position) < 2 * reach).any():
         raise ConfigurationError("strips nearer than a contact length and a strip's width are not simulated")
-    strip = np.clip(np.searchsorted(position - reach, place_m) - 1, 0, None)
-    hits = np.flatnonzero(np.abs(place_m - position[strip]) < reach)
-    return hits, strip[hits]
-
-
-def _overlap(distance_m: Floats, contact_m: float, width_m: float) -> Floats:
-    """Return how much of a strip a contact patch covers, their centres so far apart: a trapezoid."""
-    reach = (contact_m + width_m) / 2 - np.abs(distance_m)
-    return np.asarray(np.clip(reach, 0, min(contact_m, width_m)), dtype=np.float64)
+    over = np.flatnonzero((place_m > position[0] - reach) & (place_m < position[-1] + reach))
+    near = np.searchsorted(position - reach, place_m[over], side="left") - 1
+    inside = reach - np.abs(place_m[over] - position[near])
+    on = inside > 0
+    overlap = np.minimum(inside[on], min(contact_m, lane.width_m))
+    return over[on], near[on], np.asarray(overlap / contact_m, dtype=np.float64)
 
 
 def with_crosstalk(samples: Samples, part: float) -> Samples:

@@ -7,7 +7,7 @@ with damping .12-.25 on air and 2.4-3.6 Hz with .05-.15 on steel leaf; tyres 1.8
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Literal
 
@@ -106,6 +106,53 @@ class Trucks:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Trucks":
         """Return some of the vehicles."""
         return Trucks(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+def lift_axle(trucks: Trucks, axle: NDArray[np.int64]) -> Trucks:
+    """Return the vehicles with one axle lifted off the road, its load on its nearest neighbour.
+
+    Parameters
+    ----------
+    axle
+        0-based number of the axle each vehicle lifts, shape (B,); not the first.
+
+    Returns
+    -------
+    Trucks with one axle less: the static loads add up to the same gross mass, on the axles that stand.
+    """
+    rows = np.arange(len(trucks))
+    if ((axle < 1) | (axle >= trucks.axle_count)).any():
+        raise ConfigurationError("only an axle behind the first can be lifted")
+    place = np.where(trucks.axle_type >= 0, trucks.offset_m, np.inf)
+    away = np.abs(place - place[rows, axle][:, None])
+    away[rows, axle] = np.inf
+    heir = away.argmin(axis=1)
+    static, sprung = trucks.static_kg.copy(), trucks.sprung_kg.copy()
+    static[rows, heir] += static[rows, axle]
+    sprung[rows, heir] += trucks.static_kg[rows, axle]
+    kept = np.array([np.delete(np.arange(static.shape[1]), gone) for gone in axle])
+    offset = _closed_up(np.where(np.isfinite(place), place, np.nan), kept)
+    types = np.full_like(trucks.axle_type, AxleType.NONE)
+    types[:, :-1] = np.take_along_axis(trucks.axle_type, kept, axis=1)
+    return replace(
+        trucks,
+        static_kg=_closed_up(static, kept),
+        axle_type=types,
+        spacing_m=np.diff(offset, axis=1),
+        sprung_kg=_closed_up(sprung, kept),
+        unsprung_kg=_closed_up(trucks.unsprung_kg, kept),
+        suspension_n_m=_closed_up(trucks.suspension_n_m, kept),
+        damping_n_s_m=_closed_up(trucks.damping_n_s_m, kept),
+        tyre_n_m=_closed_up(trucks.tyre_n_m, kept),
+        contact_m=_closed_up(trucks.contact_m, kept),
+    )
+
+
+def _closed_up(values: Floats, kept: NDArray[np.int64]) -> Floats:
+    """Return the kept axles' values moved to the left, NaN behind them."""
+    out = np.full_like(values, np.nan)
+    out[:, :-1] = np.take_along_axis(values, kept, axis=1)
+    return out
 
 
 def axle_types(configuration: Configuration) -> tuple[AxleType, ...]:
