@@ -10,6 +10,7 @@ Records of the 2001 guide are metric and narrower, with a two-digit year. They a
 away, never read as pounds: their column table is not confirmed.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -25,11 +26,15 @@ MM_PER_TENTH_FOOT = Decimal("30.48")
 SUM_TOLERANCE_LB_PER_FIGURE = 50
 """Agencies round to hundreds of pounds: each axle and the total may be off by half of that."""
 
-_FIRST_YEAR = 1990
+MAX_SPACING_TENTH_FT = 1_968
+"""The widest spacing a weigh record may have (60 m); 9999 stands in files for one that was not measured."""
+
+_FIRST_YEAR, _LAST_YEAR = 1990, 2099
+_BLANKS = " \t\r\n\v\f"
 _FIXED_COLUMNS = 34
 _WEIGHT, _SPACING = 5, 4
 _HOUR_MISSING, _HOUR_WITHOUT_TRUCKS = "m", "d"
-_DIRECTIONS = dict(zip("1234567890", ("N", "NE", "E", "SE", "S", "SW", "W", "NW", "N-S", "E-W"), strict=True))
+DIRECTIONS = dict(zip("1234567890", ("N", "NE", "E", "SE", "S", "SW", "W", "NW", "N-S", "E-W"), strict=True))
 """9 and 0 are both directions of one road combined."""
 _TRUCK_CLASSES = frozenset({5, 6, 7})
 _TRAIN_CLASSES = frozenset(range(8, 14))
@@ -76,13 +81,31 @@ class RejectedLine:
 def read_w_records(lines: Iterable[str]) -> Iterator[WRecord | HourMark | RejectedLine]:
     """Read W records line by line; blank lines are passed over, nothing else is."""
     for number, line in enumerate(lines, start=1):
-        text = line.rstrip()
-        if not text:
-            continue
-        try:
-            yield _record(text, number)
-        except InputRefused as refusal:
-            yield RejectedLine(number, text, refusal.code, f"line {number}: {refusal.detail}")
+        found = read_w_line(line, number)
+        if found is not None:
+            yield found
+
+
+def read_w_line(line: str | bytes, line_number: int) -> WRecord | HourMark | RejectedLine | None:
+    """Return what one line says, None where it is blank.
+
+    Bytes are shown as UTF-8, escaped where they are none: a W record is ASCII, so nothing hangs on it.
+    """
+    text = line.decode("utf-8", "backslashreplace") if isinstance(line, bytes) else line
+    text = text.rstrip(_BLANKS)
+    if not text:
+        return None
+    try:
+        return _record(text, line_number)
+    except InputRefused as refusal:
+        return RejectedLine(line_number, text, refusal.code, f"line {line_number}: {refusal.detail}")
+
+
+def vehicle_kind(vehicle_class: int) -> VehicleKind:
+    """Return what the FHWA class says of truck or train; buses and lighter vehicles are unknown."""
+    if vehicle_class in _TRAIN_CLASSES:
+        return VehicleKind.TRAIN
+    return VehicleKind.TRUCK if vehicle_class in _TRUCK_CLASSES else VehicleKind.UNKNOWN
 
 
 def weigh_record(record: WRecord) -> WeighRecord:
@@ -93,10 +116,6 @@ def weigh_record(record: WRecord) -> WeighRecord:
     record carries neither speed nor tyres: speed is 0, which lies in no certificate's range, so an
     imported passage can never be more than statistics.
     """
-    if record.vehicle_class in _TRAIN_CLASSES:
-        kind = VehicleKind.TRAIN
-    else:
-        kind = VehicleKind.TRUCK if record.vehicle_class in _TRUCK_CLASSES else VehicleKind.UNKNOWN
     hour = f"{record.year:04d}{record.month:02d}{record.day:02d}{record.hour:02d}"
     return WeighRecord(
         match_key=f"fhwa-{record.state}-{record.station}-{hour}-{record.line_number}",
@@ -106,7 +125,7 @@ def weigh_record(record: WRecord) -> WeighRecord:
         gross_kg=_rounded(record.gross_lb * KG_PER_LB),
         axles=tuple(Axle(load_kg=_rounded(weight * KG_PER_LB)) for weight in record.axle_weights_lb),
         spacings_mm=tuple(_rounded(spacing * MM_PER_TENTH_FOOT) for spacing in record.spacings_tenth_ft),
-        kind=kind,
+        kind=vehicle_kind(record.vehicle_class),
     )
 
 
@@ -115,14 +134,13 @@ def _record(line: str, line_number: int) -> WRecord | HourMark:
         raise _wrong(
             RefusalCode.UNSUPPORTED_SCHEMA, f"column 1 is {shown(line[0])}; a W record begins with 'W'"
         )
-    if not line.isascii():
-        raise _wrong(RefusalCode.FIELD_INVALID, "the record is not ASCII")
+    if not (line.isascii() and line.isprintable()):
+        raise _wrong(RefusalCode.FIELD_INVALID, "the record is not printable ASCII")
     _refuse_metric(line)
-    year, month = (
-        _number(line, 12, 15, "year", low=_FIRST_YEAR, high=2099),
-        _number(line, 16, 17, "month", low=1, high=12),
-    )
-    day, hour = _number(line, 18, 19, "day", low=1, high=31), _number(line, 20, 21, "hour", low=0, high=23)
+    year = _number(line, 12, 15, "year", low=_FIRST_YEAR, high=_LAST_YEAR)
+    month = _number(line, 16, 17, "month", low=1, high=12)
+    day = _number(line, 18, 19, "day", low=1, high=monthrange(year, month)[1])
+    hour = _number(line, 20, 21, "hour", low=0, high=23)
     vehicle_class = line[21:23].strip().lower()
     if vehicle_class in {_HOUR_MISSING, _HOUR_WITHOUT_TRUCKS}:
         return HourMark(line_number, missing=vehicle_class == _HOUR_MISSING)
@@ -160,7 +178,14 @@ def _axles(line: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     starts = [_FIXED_COLUMNS + 1 + step * axle for axle in range(count)]
     weights = [_number(line, at, at + _WEIGHT - 1, f"weight of axle {i}") for i, at in enumerate(starts, 1)]
     spacings = [
-        _number(line, at + _WEIGHT, at + step - 1, f"spacing behind axle {i}", low=1)
+        _number(
+            line,
+            at + _WEIGHT,
+            at + step - 1,
+            f"spacing behind axle {i}",
+            low=1,
+            high=MAX_SPACING_TENTH_FT,
+        )
         for i, at in enumerate(starts[:-1], 1)
     ]
     return tuple(weights), tuple(spacings)
@@ -180,7 +205,7 @@ def _check_sum(record: WRecord) -> None:
 def _refuse_metric(line: str) -> None:
     """Turn away records of the 2001 guide: columns 12-19 are YYMMDDHH there, YYYYMMDD here."""
     digits = line[11:19]
-    if not digits.isdigit() or int(digits[:4]) >= _FIRST_YEAR:
+    if len(digits) < 8 or not digits.isdigit() or int(digits[:4]) >= _FIRST_YEAR:
         return
     month, day, hour = int(digits[2:4]), int(digits[4:6]), int(digits[6:8])
     if 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23:
@@ -193,7 +218,7 @@ def _refuse_metric(line: str) -> None:
 
 def _direction(line: str) -> str:
     try:
-        return _DIRECTIONS[line[9]]
+        return DIRECTIONS[line[9]]
     except KeyError:
         raise _wrong(RefusalCode.FIELD_INVALID, f"direction (column 10) is {shown(line[9])}") from None
 

@@ -69,6 +69,12 @@ def test_lines_about_hours_are_not_trucks(mark: str, missing: bool) -> None:
         (FIVE_AXLES[:10] + "0" + FIVE_AXLES[11:], RefusalCode.OUT_OF_RANGE, "lane"),
         (FIVE_AXLES[:9] + "x" + FIVE_AXLES[10:], RefusalCode.FIELD_INVALID, "direction"),
         (FIVE_AXLES[:26] + "０" + FIVE_AXLES[27:], RefusalCode.FIELD_INVALID, "ASCII"),
+        (FIVE_AXLES[:24] + "\0" + FIVE_AXLES[25:], RefusalCode.FIELD_INVALID, "printable"),
+        (FIVE_AXLES + "\u3000", RefusalCode.FIELD_INVALID, "ASCII"),
+        (FIVE_AXLES[:15] + "0230" + FIVE_AXLES[19:], RefusalCode.OUT_OF_RANGE, "allowed: 1 to 29"),
+        (FIVE_AXLES[:39] + "9999" + FIVE_AXLES[43:], RefusalCode.OUT_OF_RANGE, "spacing behind axle 1"),
+        ("W17018115311", RefusalCode.OUT_OF_RANGE, "year"),
+        ("W1701811531", RefusalCode.FIELD_INVALID, "year"),
     ],
 )
 def test_broken_lines_are_rejected_with_their_reason(line: str, code: RefusalCode, words: str) -> None:
