@@ -1,0 +1,39 @@
+"""Making an interval cover what it promises, whatever the model behind it got wrong.
+
+Split conformal prediction (Vovk, Gammerman and Shafer, 2005): where errors divided by their modelled u are
+exchangeable with those of weighed passes, an interval as wide as the k-th smallest of n such scores, with
+k = ceil(coverage (n + 1)), covers a new one with at least the coverage promised.
+"""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from domain.errors import ConfigurationError
+from weigh.estimate.kernel import Floats
+
+COVERAGE = 0.95
+FEWEST = math.ceil(COVERAGE / (1.0 - COVERAGE) - 1e-9)
+"""Scores needed before any of them can promise the coverage: 19 for 95 %."""
+
+WITHOUT_PROOF = 2.0
+"""Factor on u while there are fewer: caution, not statistics."""
+
+TWO_SIDED = NormalDist().inv_cdf(0.5 + COVERAGE / 2.0)
+"""Half the width of the interval in standard deviations of a normal error: 1.96."""
+
+
+def conformal_factor(score: Floats) -> float:
+    """Return what u is multiplied with so that 1.96 u covers 95 % of errors.
+
+    Parameters
+    ----------
+    score : (n,), |error| / u of weighed passes that had no part in the estimate they are compared with
+    """
+    if score.ndim != 1 or not (np.isfinite(score).all() and (score >= 0.0).all()):
+        raise ConfigurationError("conformal scores must be finite and not negative")
+    if len(score) < FEWEST:
+        return max(WITHOUT_PROOF, float(score.max(initial=0.0)) / TWO_SIDED)
+    rank = math.ceil(COVERAGE * (len(score) + 1) - 1e-9)
+    return float(np.partition(score, rank - 1)[rank - 1]) / TWO_SIDED
