@@ -30,6 +30,14 @@ class RefusalCode(StrEnum):
     IMAGE_TRUNCATED = "image-truncated"
     DIGEST_MISMATCH = "digest-mismatch"
     WAVEFORM_BROKEN = "waveform-broken"
+    SIGNAL_TOO_SHORT = "signal-too-short"
+    SIGNAL_NOT_FINITE = "signal-not-finite"
+    SIGNAL_CLIPPED = "signal-clipped"
+    SIGNAL_FLAT = "signal-flat"
+    SIGNAL_NOT_QUIET = "signal-not-quiet"
+    NO_VEHICLE = "no-vehicle"
+    AXLES_UNCLEAR = "axles-unclear"
+    MOTION_UNCLEAR = "motion-unclear"
     CLOCK_IMPLAUSIBLE = "clock-implausible"
     SEQUENCE_CONFLICT = "sequence-conflict"
     STORAGE_FAILED = "storage-failed"
@@ -121,6 +129,38 @@ ADVICE: dict[RefusalCode, Advice] = {
     RefusalCode.WAVEFORM_BROKEN: Advice(
         "波形消息体的二进制结构不符，请对照接口文档检查长度、字节序和采样数。",
         "The waveform's binary layout is broken; check lengths, byte order and the number of samples.",
+    ),
+    RefusalCode.SIGNAL_TOO_SHORT: Advice(
+        "波形太短，无法称重；请在车辆前后各保留一段空载信号。",
+        "The waveform is too short to weigh; keep a quiet stretch before and behind the vehicle.",
+    ),
+    RefusalCode.SIGNAL_NOT_FINITE: Advice(
+        "波形中有 NaN 或无穷大的采样值，请检查采集设备。",
+        "The waveform has samples that are NaN or infinite; check the converter.",
+    ),
+    RefusalCode.SIGNAL_CLIPPED: Advice(
+        "波形削顶，请降低放大倍数。",
+        "The waveform is clipped; lower the amplifier's gain.",
+    ),
+    RefusalCode.SIGNAL_FLAT: Advice(
+        "传感器没有信号，请检查传感器和接线。",
+        "Sensors give no signal; check the strips and their cables.",
+    ),
+    RefusalCode.SIGNAL_NOT_QUIET: Advice(
+        "找不到可靠的空载段；请延长窗口并检查基线。",
+        "No quiet stretch can be verified in the waveform; lengthen its window and check the baseline.",
+    ),
+    RefusalCode.NO_VEHICLE: Advice(
+        "波形中没有车辆。",
+        "There is no vehicle in the waveform.",
+    ),
+    RefusalCode.AXLES_UNCLEAR: Advice(
+        "各传感器给出的轴数不一致，或不足以称重。",
+        "The strips do not agree on the axles, or on too few to weigh a vehicle.",
+    ),
+    RefusalCode.MOTION_UNCLEAR: Advice(
+        "车辆行驶方式或速度使其无法称重。",
+        "The vehicle's motion or speed does not let it be weighed.",
     ),
     RefusalCode.CLOCK_IMPLAUSIBLE: Advice(
         "采集时间与平台时间相差过大，请校准站点时钟。",

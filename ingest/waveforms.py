@@ -169,6 +169,11 @@ def _check_strips(description: WaveformBody) -> None:
         raise _invalid(
             f"strips[].position_mm is {positions}; begin with 0 and let each be greater than the one before"
         )
+    closest = min(later - earlier for earlier, later in pairwise(positions))
+    if description.strip_width_um >= closest * 1_000:
+        raise _invalid(
+            f"strips of {description.strip_width_um} um lie {closest} mm apart; they would overlap"
+        )
     scaled_strips = [strip.scale_un is not None for strip in description.strips]
     if description.dtype is SampleType.INT16 and not all(scaled_strips):
         raise _invalid(f"strips[{scaled_strips.index(False)}].scale_un is missing; dtype i2 needs it")
@@ -189,10 +194,17 @@ def _check_loops(loops: LoopsBody) -> None:
         ("left", loops.left),
         ("right", loops.right),
     ):
-        if loop is None or loop.on_us is None or loop.off_us is None:
+        if loop is None or loop.off_us is None:
             continue
-        if loop.off_us < loop.on_us:
-            raise _invalid(f"loops.{name} goes off at {loop.off_us} us, before it is on at {loop.on_us} us")
+        if loop.on_us is None:
+            raise _invalid(f"loops.{name} goes off at {loop.off_us} us, but was never on")
+        if loop.off_us <= loop.on_us:
+            raise _invalid(f"loops.{name} goes off at {loop.off_us} us, and on only at {loop.on_us} us")
+    if loops.lead and loops.trail and loops.lead.position_mm >= loops.trail.position_mm:
+        raise _invalid(
+            f"loops.lead lies at {loops.lead.position_mm} mm, loops.trail at {loops.trail.position_mm} mm; "
+            "a vehicle meets the lead loop first"
+        )
 
 
 def _check_length(description: WaveformBody, found: int) -> None:

@@ -68,6 +68,8 @@ BEYOND_SCHEMAS = (
     "scale_un is",  # with dtype i2, and only with it
     "full_scale_n is given",  # with dtype f4 only
     "goes off at",  # a loop is not free before it is occupied
+    "meets the lead loop first",  # nor before the lead loop
+    "they would overlap",  # nor do strips lie upon one another
     "follow the description",  # as many samples as described
     "send a decimal number",  # seq beyond 2**63 - 1
 )

@@ -110,7 +110,7 @@ TEXT = json.dumps(waveform_description()).encode()
             "begin with 0",
         ),
         (
-            _with(strips=[{"position_mm": 0, "scale_un": 1}, {"position_mm": 9}]),
+            _with(strips=[{"position_mm": 0, "scale_un": 1}, {"position_mm": 900}]),
             "field-invalid",
             "strips[1].scale_un is missing; dtype i2 needs it",
         ),
@@ -119,7 +119,22 @@ TEXT = json.dumps(waveform_description()).encode()
         (
             _with(loops={"lead": {"position_mm": -1, "on_us": 10, "off_us": 9}}),
             "field-invalid",
-            "loops.lead goes off at 9 us, before it is on at 10 us",
+            "loops.lead goes off at 9 us, and on only at 10 us",
+        ),
+        (
+            _with(loops={"left": {"off_us": 9}}),
+            "field-invalid",
+            "loops.left goes off at 9 us, but was never on",
+        ),
+        (
+            _with(loops={"lead": {"position_mm": 5}, "trail": {"position_mm": 5}}),
+            "field-invalid",
+            "loops.lead lies at 5 mm, loops.trail at 5 mm; a vehicle meets the lead loop first",
+        ),
+        (
+            _with(strip_width_um=900_000),
+            "field-invalid",
+            "strips of 900000 um lie 900 mm apart; they would over",
         ),
         (_with(loops={"lead": {"on_us": 10}}), "field-missing", "loops.lead.position_mm is missing"),
         (_with(loops={"left": {"position_mm": 1}}), "field-invalid", "loops.left.position_mm is not a field"),
