@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import ConfigurationError, InputRefused
 from domain.refusals import RefusalCode
-from weigh.calibration.run_length import threshold
+from weigh.calibration.run_length import MOST_SLACK, threshold
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -104,7 +104,7 @@ class DriftState(BaseModel):
     @property
     def slack(self) -> float:
         """k: half the shift looked for, in standard deviations of a batch's mean."""
-        return 0.5 * self.rule.shift_ppm * _PPM * self.reference_kg / self.sd_kg
+        return min(0.5 * self.rule.shift_ppm * _PPM * self.reference_kg / self.sd_kg, MOST_SLACK)
 
     def to_document(self) -> dict[str, object]:
         """Return the state as a JSON document."""

@@ -16,7 +16,8 @@ from domain.errors import ConfigurationError
 Floats = NDArray[np.float64]
 
 _CELLS = 200
-_HIGHEST = 60.0
+MOST_SLACK = 3.0
+"""Beyond this even one observation tells; the chain's figures would no longer be numbers."""
 
 
 def one_sided(slack: float, bound: float, shift: float = 0.0) -> float:
@@ -46,7 +47,7 @@ def two_sided(slack: float, bound: float, shift: float = 0.0) -> float:
 @lru_cache(maxsize=256)
 def threshold(slack: float, run_length: float) -> float:
     """Return the bound at which a two-sided scheme runs for `run_length` observations without a shift."""
-    if not (0.0 < slack <= _HIGHEST and run_length > 1.0):
+    if not (0.0 < slack <= MOST_SLACK and run_length > 1.0):
         raise ConfigurationError(f"no CUSUM has slack {slack} and runs for {run_length} observations")
 
     def short(bound: float) -> float:

@@ -28,10 +28,10 @@ AXLE_TYPES = ("steer", "drive", "trailer")
 """Rows of the tables by axle type, in the order of the codes 0, 1, 2."""
 
 MAX_STRIPS = 64
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 
 Document = dict[str, int | str | list[int] | list[list[int]]]
 
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 _Ratio = Annotated[int, Field(ge=0, le=PPM)]
 _Bias = Annotated[int, Field(ge=-PPM // 2, le=PPM // 2)]
 _Kelvin = Annotated[int, Field(ge=180_000, le=380_000)]
@@ -73,8 +73,8 @@ class CalibrationState(BaseModel):
     algorithm: Literal["zhichao-calibration/1"] = ALGORITHM
     version: Annotated[int, Field(ge=1, le=10**9)]
     valid_from: AwareDatetime
-    station: Annotated[StationId, _Name]
-    device: Annotated[DeviceId, _Name]
+    station: Annotated[StationId, Field(pattern=_NAME)]
+    device: Annotated[DeviceId, Field(pattern=_NAME)]
     lane: Annotated[int, Field(ge=1, le=16)]
     passes: Annotated[int, Field(ge=0, le=10**9)]
     passes_sha256: Annotated[Sha256, Field(pattern=r"^([0-9a-f]{64})?$")]

@@ -1,0 +1,1 @@
+"""Calibration from weighed passes, and whether it still holds."""
