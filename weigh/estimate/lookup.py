@@ -70,8 +70,11 @@ def places(alive: Bools, speed_m_s: Floats, table: GlsTable) -> Places:
     if alive.ndim != 2 or alive.shape[1] != table.strips or speed_m_s.shape != alive.shape[:1]:
         raise ConfigurationError(f"alive must be (B, {table.strips}) and speed (B,), not {alive.shape}")
     codes = np.zeros(len(alive), dtype=np.uint64)
-    if len(alive) and _kernels.mask_codes(np.ascontiguousarray(alive, dtype=np.bool_), codes):
-        found, which = codes[:1], np.zeros(len(alive), dtype=np.int64)
+    if _kernels.mask_codes(np.ascontiguousarray(alive, dtype=np.bool_), codes):
+        found, which = (
+            codes[:1] if len(codes) else np.zeros(1, np.uint64),
+            np.zeros(len(alive), dtype=np.int64),
+        )
     else:
         found, which = np.unique(codes, return_inverse=True)
     speed = speed_index(np.asarray(speed_m_s, dtype=np.float64))
@@ -94,10 +97,7 @@ def look_up(load: AnyFloats, axle_type: Types, at: Places, table: GlsTable) -> W
         )
     if axle_type.shape != load.shape[:2] or axle_type.dtype.kind != "i" or len(at.speed) != len(load):
         raise ConfigurationError("axle types must be signed integers of (B, A), places of the same vehicles")
-    rows = [
-        table.weights(mask).weight if mask else np.zeros_like(table.kernel[..., 0])
-        for mask in at.masks or (0,)
-    ]
+    rows = [table.weights(mask).weight if mask else np.zeros_like(table.kernel[..., 0]) for mask in at.masks]
     axle, gross = np.zeros(load.shape[:2], dtype=load.dtype), np.zeros(len(load), dtype=load.dtype)
     problem = at.problem.copy()
     _kernels.weigh_axles(
@@ -123,7 +123,7 @@ def u_vehicle(weighed: Weighed, axle_type: Types, at: Places, table: GlsTable) -
     is that of the nearest.
     """
     known = (axle_type >= 0) & (weighed.problem == _kernels.OK)[:, None]
-    figures = np.stack([table.weights(mask).u_vehicle if mask else _NO_U for mask in at.masks or (0,)])
+    figures = np.stack([table.weights(mask).u_vehicle if mask else _NO_U for mask in at.masks])
     load = np.log(np.clip(np.where(known, weighed.axle, 1.0), LOADS_KG[0], LOADS_KG[-1]))
     knots = np.log(LOADS_KG)
     above = np.clip(np.searchsorted(knots, load), 1, len(knots) - 1)
