@@ -136,11 +136,7 @@ def _under_contact(site: Site, position_m: Floats, contact_m: Floats) -> Floats:
     half = contact_m[:, None] / 2
     low, high = position_m.min() - 1, position_m.max() + 1
     grid = np.arange(low, high + _GRID_M, _GRID_M)
-    wave = 2 * np.pi * site.wavenumber_per_m
-    area = np.empty_like(grid)
-    for first in range(0, len(grid), 2048):
-        part = slice(first, first + 2048)
-        area[part] = (site.phasors(grid[part]).imag / wave).sum(axis=-1)
+    area = site.area_m2(grid)
     return np.asarray(
         (np.interp(position_m + half, grid, area) - np.interp(position_m - half, grid, area)) / (2 * half),
         dtype=np.float64,

@@ -1,5 +1,6 @@
 """The road of a site: one ISO 8608 profile, a seeded set of sinusoids, the same for every vehicle."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,4 +88,19 @@ class Site:
 
     def elevation_m(self, position_m: Floats) -> Floats:
         """Return the road's height z(x) in m, in the shape of `position_m`."""
-        return np.asarray(self.phasors(position_m).real.sum(axis=-1), dtype=np.float64)
+        return self._summed(position_m, self.phasors, np.ones_like(self.wavenumber_per_m))
+
+    def area_m2(self, position_m: Floats) -> Floats:
+        """Return the integral of the height over x (but for a constant), in the shape of `position_m`."""
+        return self._summed(position_m, lambda x: -1j * self.phasors(x), 2 * np.pi * self.wavenumber_per_m)
+
+    def _summed(
+        self, position_m: Floats, wave: Callable[[Floats], NDArray[np.complex128]], divisor: Floats
+    ) -> Floats:
+        """Return the real part of the components, each divided, added up; a few thousand places at a time."""
+        places = np.asarray(position_m, dtype=np.float64)
+        parts = [
+            (wave(places.ravel()[first : first + 2048]).real / divisor).sum(axis=-1)
+            for first in range(0, places.size, 2048)
+        ]
+        return np.concatenate([*parts, np.empty(0)]).reshape(places.shape)
