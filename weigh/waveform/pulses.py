@@ -1,0 +1,270 @@
+"""Pulses of every strip: where the block sums rise above the verified baseline, and what area they hold.
+
+A run of loaded blocks is followed outwards on both sides down to the noise, and one block further, so that
+the window holds the whole pulse, and never a block of the pulse before it. Area and moments are exact sums
+over the window's blocks, less the baseline. A block's own centre stands for its samples in the moments; over
+a whole pulse the error of that cancels to first order, as its slopes sum to nothing.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from weigh.waveform.blocks import sum_blocks
+from weigh.waveform.criteria import Criteria
+from weigh.waveform.quiet import (
+    CALM_VARIANCES,
+    STRETCH,
+    baseline,
+    largest,
+    level_beside,
+    noise_variance,
+    peak_of,
+    stretches,
+)
+
+MOST_PULSES = 32
+"""Pulses kept of one strip: twice the axles of the longest train, and more is no passage."""
+
+SILENT, NOT_FINITE, CLIPPED, NO_QUIET_ZONE, TOO_MANY, CUT_AT_START, CUT_AT_END, FLAT, LEFT_OUT = (
+    1 << bit for bit in range(9)
+)
+"""What may be wrong with a strip's record, as bits."""
+
+UNFIT = NOT_FINITE | CLIPPED | NO_QUIET_ZONE | TOO_MANY | FLAT | LEFT_OUT
+"""Bits with which a strip tells nothing."""
+
+_HELD = 12
+"""Samples at exactly the largest value, one after another, that no noisy signal shows."""
+
+Floats = NDArray[np.float64]
+
+
+class Pulses(NamedTuple):
+    """Pulses of a batch, in order of time along the last axis; only the first `number` are written.
+
+    Attributes
+    ----------
+    number : (B, S) int64
+    state : (B, S) int64, bits
+    area : (B, S, P), integral of signal less baseline, signal x seconds
+    time_s : (B, S, P), centre of gravity, from the first sample
+    spread_s : (B, S, P), standard deviation of the pulse in time
+    first, stop : (B, S, P) int64, samples of the window summed over
+    """
+
+    number: NDArray[np.int64]
+    state: NDArray[np.int64]
+    area: Floats
+    time_s: Floats
+    spread_s: Floats
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+    @classmethod
+    def room(cls, vehicles: int, strips: int) -> "Pulses":
+        """Return room for the pulses of a batch."""
+        flat, full = (vehicles, strips), (vehicles, strips, MOST_PULSES)
+        return cls(
+            np.zeros(flat, dtype=np.int64),
+            np.zeros(flat, dtype=np.int64),
+            np.empty(full),
+            np.empty(full),
+            np.empty(full),
+            np.empty(full, dtype=np.int64),
+            np.empty(full, dtype=np.int64),
+        )
+
+
+class Strips(NamedTuple):
+    """How the strips of a batch are to be read.
+
+    Attributes
+    ----------
+    in_service : (S,) bool
+    scale : (S,), newtons a count
+    full_scale
+        Largest sample the converter delivers; infinite where not known.
+    rate_hz, block
+        Samples a second, samples a block.
+    zero
+        What samples are added to.
+    quantum
+        Step of the converter, in samples; 0 where not known.
+    rules
+        Thresholds.
+    """
+
+    in_service: NDArray[np.bool_]
+    scale: Floats
+    full_scale: float
+    rate_hz: float
+    block: int
+    zero: Any
+    quantum: float
+    rules: Criteria
+
+
+class _Level(NamedTuple):
+    """Where pulses begin and end: the straight baseline in block sums, and the heights above it."""
+
+    start: float
+    tilt: float
+    calm: float
+    on: float
+    off: float
+
+
+class _Work(NamedTuple):
+    """One strip's record on the way: block sums; mean, variance and quietness of each stretch; the rest."""
+
+    sums: Any
+    mean: Any
+    variance: Any
+    quiet: Any
+    strips: Any
+    out: Any
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
+    """Write the pulses of samples (B, S, N)."""
+    blocks = samples.shape[2] // strips.block
+    groups = blocks // STRETCH
+    work = _Work(
+        np.empty(blocks, dtype=np.float32),
+        np.empty(groups),
+        np.empty(groups),
+        np.empty(groups, dtype=np.bool_),
+        strips,
+        out,
+    )
+    for b in range(samples.shape[0]):
+        for s in range(samples.shape[1]):
+            if strips.in_service[s]:
+                out.number[b, s], out.state[b, s] = _read_strip(work, samples[b, s], b, s)
+            else:
+                out.number[b, s], out.state[b, s] = 0, LEFT_OUT
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _read_strip(work: Any, row: Any, b: int, s: int) -> Any:
+    """Write the pulses of one strip of one vehicle; return their number and the state."""
+    strips, rules = work.strips, work.strips.rules
+    sum_blocks(row, strips.block, strips.zero, work.sums)
+    if not np.isfinite(stretches(work.sums, work.mean, work.variance)):
+        return 0, NOT_FINITE
+    noise = max(noise_variance(work.variance), strips.block * strips.quantum * strips.quantum / 12.0)
+    peak = peak_of(work.sums, work.variance, noise)
+    level, slope, known = baseline(work.mean, work.variance, noise, peak, work.quiet)
+    if not known:
+        return 0, NO_QUIET_ZONE
+    height, sigma, tilt = max(peak - level, 0.0), np.sqrt(noise), slope / STRETCH
+    above = _Level(
+        level - tilt * 0.5 * (STRETCH - 1),
+        tilt,
+        CALM_VARIANCES * noise,
+        max(rules.threshold_sigmas * sigma, rules.threshold_peak * height),
+        max(rules.edge_sigmas * sigma, rules.edge_peak * height),
+    )
+    found, bits = _runs(work, above, b, s)
+    if found == 0:
+        still = noise == 0.0 and np.all(work.variance == 0.0)
+        bits |= SILENT | (FLAT if still else 0)
+    elif _clipped(work, row, work.out.first[b, s, :found], work.out.stop[b, s, :found]):
+        bits |= CLIPPED
+    return found, bits
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _runs(work: Any, level: Any, b: int, s: int) -> Any:
+    """Find runs above the baseline; write each; return their number and state bits."""
+    sums, blocks, size = work.sums, work.sums.size, work.strips.block
+    found, bits, done, i = 0, 0, 0, 0
+    while i < blocks:
+        group = i // STRETCH
+        if i % STRETCH == 0 and group < work.variance.size and work.variance[group] <= level.calm:
+            i += STRETCH
+            continue
+        if sums[i] - level.start - level.tilt * i <= level.on:
+            i += 1
+            continue
+        first, stop = i, i + 1
+        while stop < blocks and sums[stop] - level.start - level.tilt * stop > level.off:
+            stop += 1
+        while first > done and sums[first - 1] - level.start - level.tilt * (first - 1) > level.off:
+            first -= 1
+        bits |= (CUT_AT_START if first == 0 else 0) | (CUT_AT_END if stop == blocks else 0)
+        long = stop - first > 1  # a pulse is longer than two blocks; a single one is a spark
+        first, stop = max(first - 1, done), min(stop + 1, blocks)
+        if long:
+            if found == MOST_PULSES:
+                return found, bits | TOO_MANY
+            work.out.first[b, s, found], work.out.stop[b, s, found] = first * size, stop * size
+            if not _measure(work, b, s, found):
+                bits |= NO_QUIET_ZONE
+            found += 1
+        done = i = stop
+    return found, bits
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _measure(work: Any, b: int, s: int, at: int) -> bool:
+    """Write area, centre and spread of the pulse in its window; return whether its baseline is sure."""
+    strips, out = work.strips, work.out
+    first, stop = out.first[b, s, at] // strips.block, out.stop[b, s, at] // strips.block
+    under, rise = level_beside(work.mean, work.quiet, first // STRETCH, (stop - 1) // STRETCH)
+    total, moment, second = 0.0, 0.0, 0.0
+    for k in range(first, stop):
+        y, x = np.float64(work.sums[k]) - under, np.float64(k - first)
+        total += y
+        moment += x * y
+        second += x * x * y
+    centre = moment / total
+    block_s = strips.block / strips.rate_hz
+    out.area[b, s, at] = total * strips.scale[s] / strips.rate_hz
+    out.time_s[b, s, at] = (first + centre + 0.5) * block_s - 0.5 / strips.rate_hz
+    out.spread_s[b, s, at] = np.sqrt(max(second / total - centre * centre, 0.0)) * block_s
+    return bool(abs(rise) * (stop - first) <= 2.0 * strips.rules.unsteady_part * total)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _clipped(work: Any, row: Any, first: Any, stop: Any) -> bool:
+    """Whether the converter stood at its end: at its full scale, or held at its largest value.
+
+    A flat top is evidence only where the unloaded signal is not as still.
+    """
+    highest, at = -np.inf, 0
+    for p in range(first.size):
+        top = largest(row, first[p], stop[p])
+        if top > highest:
+            highest, at = top, p
+    if highest >= work.strips.full_scale:
+        return True
+    if _longest_run(row, first[at], stop[at], highest) < _HELD:
+        return False
+    size = STRETCH * work.strips.block
+    calm = np.argmax(work.quiet) * size
+    return bool(_longest_still(row[calm : calm + size]) < _HELD // 2)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _longest_run(row: Any, first: int, stop: int, value: float) -> int:
+    """Return the longest run of one value in row[first:stop]."""
+    run, longest = 0, 0
+    for j in range(first, stop):
+        run = run + 1 if row[j] == value else 0
+        longest = max(longest, run)
+    return longest
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _longest_still(values: Any) -> int:
+    """Return the longest run of any one value."""
+    run, longest = 1, 1
+    for j in range(1, values.size):
+        run = run + 1 if values[j] == values[j - 1] else 1
+        longest = max(longest, run)
+    return longest

@@ -1,0 +1,180 @@
+"""The unloaded signal: noise and baseline of one strip, only from stretches verified to be quiet.
+
+A stretch of 16 blocks is quiet if its spread is that of the strip's own noise (taken from the calmest
+stretches of all) and its level is within a little of the lowest such stretch: a wheel that stands on the
+strip is as calm as an empty one, but never as low. A straight line through all quiet stretches serves to find
+pulses; under each pulse the baseline is taken from the quiet stretches next to it on both sides, so that it
+may wander. A strip with too few of them is left out rather than guessed at.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+STRETCH = 16
+"""Blocks in a stretch."""
+
+_THIRD_OF_MANY = 1.45
+"""The third smallest of some tens of sample sds of 16, times this, is about the sd itself (biased upwards
+where there are fewer: stretches then count as quiet more easily, and the straight line decides)."""
+
+CALM_VARIANCES = 3.0
+"""A block 8 sds off alone gives its stretch a variance of about 4: calm stretches hold no pulse."""
+
+_LEVEL_SIGMAS = 6.0
+_LEVEL_PEAK = 0.02
+"""Part of the peak that the baseline may wander within a record; the lightest axle weighs more than that."""
+
+_LEAST_SHARE = 0.1
+_LEAST_STRETCHES = 2
+_SPAN_FOR_SLOPE = 0.5
+
+_BESIDE = 4
+"""Quiet stretches taken on each side of a pulse: their noise is then small against the pulse's own."""
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def stretches(sums: Any, mean: Any, variance: Any) -> Any:
+    """Write mean and variance of each stretch of block sums, in a fixed order of summation.
+
+    Parameters
+    ----------
+    sums : (M,) float32
+    mean, variance : (M // 16,) float64, written
+
+    Returns
+    -------
+    A sum over everything: not finite where any sample is not.
+    """
+    reference = sums[0]
+    total = np.float64(0.0)
+    for g in range(sums.size // STRETCH):
+        o = g * STRETCH
+        s0 = s1 = s2 = s3 = np.float32(0)
+        q0 = q1 = q2 = q3 = np.float32(0)
+        for k in range(o, o + STRETCH, 4):
+            d0, d1 = sums[k] - reference, sums[k + 1] - reference
+            d2, d3 = sums[k + 2] - reference, sums[k + 3] - reference
+            s0, s1, s2, s3 = s0 + d0, s1 + d1, s2 + d2, s3 + d3
+            q0, q1, q2, q3 = q0 + d0 * d0, q1 + d1 * d1, q2 + d2 * d2, q3 + d3 * d3
+        centre = np.float64((s0 + s1) + (s2 + s3)) / STRETCH
+        mean[g] = centre + reference
+        variance[g] = max(np.float64((q0 + q1) + (q2 + q3)) / STRETCH - centre * centre, 0.0)
+        total += mean[g] + variance[g]
+    for k in range(sums.size // STRETCH * STRETCH, sums.size):
+        total += sums[k]
+    return total
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def peak_of(sums: Any, variance: Any, noise: float) -> float:
+    """Return the largest block sum of the stretches that are not calm; minus infinity where all are."""
+    peak = -np.inf
+    for g in range(variance.size):
+        if variance[g] > CALM_VARIANCES * noise:
+            peak = max(peak, largest(sums, g * STRETCH, (g + 1) * STRETCH))
+    if variance.size * STRETCH < sums.size:
+        peak = max(peak, largest(sums, variance.size * STRETCH, sums.size))
+    return peak
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"nnan", "ninf", "nsz", "reassoc"})
+def largest(values: Any, first: int, stop: int) -> float:
+    """Return the largest of values[first:stop], all finite; the order of comparing cannot matter."""
+    top = values[first]
+    for j in range(first + 1, stop):
+        top = values[j] if values[j] > top else top
+    return np.float64(top)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def noise_variance(variance: Any) -> float:
+    """Return the variance of block sums when unloaded, from the third smallest of all stretches."""
+    a = b = c = np.inf
+    for g in range(variance.size):
+        v = variance[g]
+        if v < a:
+            a, b, c = v, a, b
+        elif v < b:
+            b, c = v, b
+        elif v < c:
+            c = v
+    third = c if c < np.inf else (b if b < np.inf else a)
+    return third * _THIRD_OF_MANY * _THIRD_OF_MANY
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def baseline(mean: Any, variance: Any, noise: float, peak: float, quiet: Any) -> Any:
+    """Return (level, slope, found) of a straight line through the quiet stretches.
+
+    Parameters
+    ----------
+    mean, variance : (G,), of block sums by stretch
+    noise
+        Variance of block sums when unloaded.
+    peak
+        Largest block sum, or minus infinity.
+    quiet : (G,) bool, written: the stretches taken
+
+    Returns
+    -------
+    Level in block sums at stretch 0, its rise a stretch, and whether there are quiet stretches enough.
+    """
+    groups = mean.size
+    lowest = np.inf
+    for g in range(groups):
+        quiet[g] = variance[g] <= CALM_VARIANCES * noise
+        if quiet[g] and mean[g] < lowest:
+            lowest = mean[g]
+    highest = lowest + max(_LEVEL_SIGMAS * np.sqrt(noise), _LEVEL_PEAK * max(peak - lowest, 0.0))
+    n, sx, sy, sxx, sxy = 0, 0.0, 0.0, 0.0, 0.0
+    first, last = groups, -1
+    for g in range(groups):
+        quiet[g] = quiet[g] and mean[g] <= highest
+        if quiet[g]:
+            y = mean[g] - lowest
+            n, sx, sy, sxx, sxy = n + 1, sx + g, sy + y, sxx + g * g, sxy + g * y
+            first, last = min(first, g), g
+    if n < _LEAST_STRETCHES or n < _LEAST_SHARE * groups:
+        return 0.0, 0.0, False
+    slope = 0.0
+    if last - first >= _SPAN_FOR_SLOPE * groups and n > 2:
+        slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
+    return (sy - slope * sx) / n + lowest, slope, True
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def level_beside(mean: Any, quiet: Any, first: int, last: int) -> Any:
+    """Return the unloaded level under a pulse, and how far the two sides of it differ.
+
+    Parameters
+    ----------
+    mean, quiet : (G,), of block sums by stretch
+    first, last
+        The stretches in which the pulse begins and ends; neither is used itself.
+
+    Returns
+    -------
+    Level in block sums at the middle of the pulse, and the rise from one side to the other; the rise is 0
+    where only one side has a quiet stretch.
+    """
+    left, left_at, n = 0.0, 0.0, 0
+    g = first - 1
+    while g >= 0 and n < _BESIDE:
+        if quiet[g]:
+            left, left_at, n = left + mean[g], left_at + g, n + 1
+        g -= 1
+    right, right_at, m = 0.0, 0.0, 0
+    g = last + 1
+    while g < mean.size and m < _BESIDE:
+        if quiet[g]:
+            right, right_at, m = right + mean[g], right_at + g, m + 1
+        g += 1
+    if n == 0:
+        return right / m, 0.0
+    if m == 0:
+        return left / n, 0.0
+    left, left_at, right, right_at = left / n, left_at / n, right / m, right_at / m
+    share = (0.5 * (first + last) - left_at) / (right_at - left_at)
+    return left + share * (right - left), right - left
