@@ -34,7 +34,7 @@ class TemperaturePrior:
     strip_slope_per_k: float = 0.002
     strip_curve_per_k2: float = 5e-5
     min_span_k: float = 5.0
-    """Passes within less than this determine no dependence; it then stays with the prior."""
+    """Passes within less than this do not determine the dependence."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class TemperatureFit:
     gains : the strips at the reference temperature
     slope, curve : (S,), 1/K and 1/K^2, relative to the response at the reference
     covariance : (3, 3), of the common relative response in 1, d, d^2
+    centre : (3,), means of 1, d, d^2 over the passes
     """
 
     reference_k: float
@@ -58,10 +59,15 @@ class TemperatureFit:
     slope: Floats
     curve: Floats
     covariance: Floats
+    centre: Floats
 
     def u_gain(self, temperature_k: Floats) -> Floats:
-        """Return the relative standard uncertainty of the common gain, (B,); it grows outside the passes."""
-        powers = _powers(temperature_k - self.reference_k)
+        """Return the relative standard uncertainty that temperature adds to the gain, (B,).
+
+        It is that of the response against its mean over the passes, which they know themselves and which
+        the site's bias and its uncertainty rest on. It grows outside the passes' range.
+        """
+        powers = _powers(temperature_k - self.reference_k) - self.centre
         return np.asarray(np.sqrt(np.einsum("bi,ij,bj->b", powers, self.covariance, powers)))
 
 
@@ -82,15 +88,15 @@ def fit_temperature(
 
     Notes
     -----
-    With too short a span the slopes are zero and `covariance` keeps the prior's, so that the uncertainty
-    away from the passes is that of not knowing, never that of a fit.
+    With too short a span the fit stays near the prior, and so does its uncertainty away from the passes:
+    that of not knowing. Strips then have no temperature of their own.
     """
     prior = prior or TemperaturePrior()
     reference = float(np.median(temperature_k))
     apart = temperature_k - reference
     determined = float(np.ptp(temperature_k)) >= prior.min_span_k
     first = fit_gains(ratio, min_passes=min_passes)
-    common, covariance = _common(ratio / first.response, apart, prior, determined)
+    common, covariance = _common(ratio / first.response, apart, prior)
     along = _powers(apart) @ np.array([1.0, *common])
     gains = fit_gains(ratio / along[:, None], min_passes=min_passes)
     own = np.zeros((2, ratio.shape[1]))
@@ -106,20 +112,17 @@ def fit_temperature(
         slope=common[0] + own[0],
         curve=common[1] + own[1] + common[0] * own[0],
         covariance=covariance,
+        centre=_powers(apart).mean(axis=0),
     )
 
 
-def _common(
-    relative: Floats, apart: Floats, prior: TemperaturePrior, determined: bool
-) -> tuple[Floats, Floats]:
+def _common(relative: Floats, apart: Floats, prior: TemperaturePrior) -> tuple[Floats, Floats]:
     """Return slope and curve of the mean over strips, and the covariance with its level."""
     said = np.isfinite(relative)
     heard = said.any(axis=1)
     array = np.where(said, relative, 0.0).sum(axis=1)[heard] / said.sum(axis=1)[heard]
     fitted = _quadratic(array, apart[heard], (prior.slope_per_k, prior.curve_per_k2))
     level, slope, curve = fitted.coefficient
-    if not determined:
-        slope = curve = 0.0
     return np.array([slope, curve]) / level, fitted.covariance / level**2
 
 
