@@ -77,7 +77,7 @@ def leaving_lane(setting: Setting, vehicles: int) -> Recording:
     trucks = setting.trucks(vehicles)
     speed = fitting_speed(setting, trucks, SPEED_RANGE_M_S, 1.0)
     last, length = float(setting.lane.strip_position_m[-1]), np.nansum(trucks.spacing_m, axis=1)
-    place = setting.uniform(2.0, last + length - 1.0 - 0.4 * speed.min(), vehicles)
+    place = setting.uniform(2.0, last + length - 1.0 - 0.4 * speed, vehicles)
     beyond = trucks.offset_m[..., None] + setting.lane.strip_position_m - place[:, None, None]
     share = np.clip(1 - beyond / speed[:, None, None] / 0.4, 0.0, 1.0)
     made = setting.record(trucks, steady(setting, trucks, speed), "leaving-lane", share=share)
