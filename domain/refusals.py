@@ -38,6 +38,7 @@ class RefusalCode(StrEnum):
     NO_VEHICLE = "no-vehicle"
     AXLES_UNCLEAR = "axles-unclear"
     MOTION_UNCLEAR = "motion-unclear"
+    DRIVE_UNUSABLE = "drive-unusable"
     CLOCK_IMPLAUSIBLE = "clock-implausible"
     SEQUENCE_CONFLICT = "sequence-conflict"
     STORAGE_FAILED = "storage-failed"
@@ -161,6 +162,10 @@ ADVICE: dict[RefusalCode, Advice] = {
     RefusalCode.MOTION_UNCLEAR: Advice(
         "车辆行驶方式或速度使其无法称重。",
         "The vehicle's motion or speed does not let it be weighed.",
+    ),
+    RefusalCode.DRIVE_UNUSABLE: Advice(
+        "车辆行驶方式使其无法称重，详情见所识别的行为。",
+        "The drive does not let the vehicle be weighed; the detail names what was seen of it.",
     ),
     RefusalCode.CLOCK_IMPLAUSIBLE: Advice(
         "采集时间与平台时间相差过大，请校准站点时钟。",

@@ -4,8 +4,8 @@ The broker keeps an ingester's messages under its client identifier, and two cli
 throw each other out for ever. Each ingester of this data folder therefore holds a numbered slot, a locked
 file, and the slot is part of its identifier: the same after a restart, and never another's.
 
-It is ready once screening is warm (the first call loads tables and numpy's machinery), the database
-has answered and the subscription stands.
+It is ready once weighing and screening are warm (the first call loads tables and compiled kernels), the
+database has answered and the subscription stands.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from ingest.mqtt import BrokerSettings, TlsSettings
 from ingest.runner import choose, run
 from service.lifeline import GRACE_S, Announce, configure_logging, run_child
 from service.settings import BrokerKind, Settings, load_settings
+from service.steps import weigh
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
 from store.blobs import BlobStore
@@ -43,6 +44,7 @@ async def ingest_forever(settings: Settings, announce: Announce, *, supervised: 
         broker = broker_settings(settings, slot=slot)
         screener = Screener(settings)
         screener.warm_up()
+        weigh.warm_up()
         pool = await open_pool(settings.require_database_url(), application_name="zhichao ingest")
         try:
             sink = DatabaseSink(

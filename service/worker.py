@@ -10,6 +10,7 @@ from service.lifeline import Announce, configure_logging, run_child
 from service.pipeline import Workshop, complete, settle
 from service.sequencer import run_sequencer
 from service.settings import Settings, load_settings
+from service.steps.drift import watch_drift
 from service.wiring import seals_of
 from store.blobs import BlobStore
 from store.connection import open_pool
@@ -50,6 +51,7 @@ async def work_forever(settings: Settings, announce: Announce) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(run_worker(app, concurrency=settings.worker_jobs))
             group.create_task(run_sequencer(settings, seals.keys))
+            group.create_task(watch_drift(pool))
             group.create_task(keep_house(pool, settings.evidence_root))
     finally:
         await pool.close()

@@ -16,6 +16,7 @@ from domain.registry import StationContext
 from domain.screening import Screening
 from domain.weighing import Weighing
 from store.blobs import BlobStore
+from store.calibrations import state_document
 from store.connection import Connection
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -41,6 +42,8 @@ class StoredPassage:
     context: StationContext
     screening: Screening
     weighing: Weighing | None
+    calibration: dict[str, Any] | None
+    """The state it was weighed with, as installed."""
     wire_topic: str
     wire_content_type: str | None
     wire_properties: tuple[tuple[str, str], ...]
@@ -179,12 +182,18 @@ async def stored_passage(conn: Connection, event_id: EventId, captured_at: datet
         row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"no passage has the event id {event_id}")
+    header, record = _strict(MessageHeader, row["header"]), _strict(WeighRecord, row["record"])
+    weighing = None if row["weighing"] is None else Weighing.model_validate(row["weighing"])
+    use = None if weighing is None else weighing.calibration
     return StoredPassage(
-        header=_strict(MessageHeader, row["header"]),
-        record=_strict(WeighRecord, row["record"]),
+        header=header,
+        record=record,
         context=StationContext.model_validate(row["context"]),
         screening=Screening.model_validate(row["screening"]),
-        weighing=None if row["weighing"] is None else Weighing.model_validate(row["weighing"]),
+        weighing=weighing,
+        calibration=None
+        if use is None
+        else await state_document(conn, header.station, header.device, record.lane, use.version),
         wire_topic=row["wire_topic"],
         wire_content_type=row["wire_content_type"],
         wire_properties=_pairs(row["wire_properties"]),

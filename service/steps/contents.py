@@ -10,11 +10,10 @@ from typing import Any
 from domain.completeness import missing, profile
 from domain.events import MessageHeader
 from domain.plates import PlateReading
-from domain.registry import StationContext
 from domain.units import utc_text
 from evidence import ImageItem, PackageContents, WireItem
 from store.blobs import BlobStore
-from store.hits import Hit, StoredCapture
+from store.hits import Hit, StoredCapture, StoredPassage
 
 EVENT_FORMAT = "zhichao-event/1"
 
@@ -41,6 +40,7 @@ def contents_of(
             "header": _stable_header(passage.header),
             "record": passage.record.model_dump(mode="json"),
             "screening": passage.screening.model_dump(mode="json"),
+            "weighing": None if passage.weighing is None else passage.weighing.model_dump(mode="json"),
             "completeness": {
                 "profile": passage.context.site.completeness_profile,
                 "missing": list(lacking(hit, captures)),
@@ -58,7 +58,7 @@ def contents_of(
         ),
         reading=reading.model_dump(mode="json"),
         arrival=_arrival(hit, captures),
-        station=_station(passage.context, passage.header),
+        station=_station(passage),
     )
 
 
@@ -118,12 +118,14 @@ def _arrival(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
     }
 
 
-def _station(context: StationContext, header: MessageHeader) -> dict[str, dict[str, Any]]:
+def _station(passage: StoredPassage) -> dict[str, dict[str, Any]]:
+    context = passage.context
     facts = {
         "site": context.site,
         "certificate": context.certificate,
         "announcement": context.announcement,
         "legal-basis": context.legal_basis,
-        "clock": header.clock,
+        "clock": passage.header.clock,
     }
-    return {name: fact.model_dump(mode="json") for name, fact in facts.items() if fact is not None}
+    documents = {name: fact.model_dump(mode="json") for name, fact in facts.items() if fact is not None}
+    return documents if passage.calibration is None else documents | {"calibration": passage.calibration}

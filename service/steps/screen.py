@@ -69,8 +69,16 @@ class Screener:
         tables = _tables(local_day(datetime.now(UTC)), self._confirmed_rows)
         screen_records([record], [_NOWHERE], tables=tables, rule=self._rule)
 
-    def screen(self, messages: Sequence[WeighMessage], contexts: Sequence[StationContext]) -> list[Screening]:
-        """Return one screening a message, in order; pure computation, to be run in a thread."""
+    def screen(
+        self,
+        messages: Sequence[WeighMessage],
+        contexts: Sequence[StationContext],
+        held: Sequence[tuple[str, ...]] | None = None,
+    ) -> list[Screening]:
+        """Return one screening a message, in order; pure computation, to be run in a thread.
+
+        `held` are codes, for each, of why it makes statistics only, beyond what the registry says.
+        """
         by_day: dict[date, list[int]] = defaultdict(list)
         for position, message in enumerate(messages):
             by_day[local_day(message.header.captured_at)].append(position)
@@ -83,18 +91,27 @@ class Screener:
                 rule=self._rule,
             )
             found.update(zip(positions, screenings, strict=True))
-        return [self._timed(message, found[position]) for position, message in enumerate(messages)]
+        return [
+            _held_back(found[position], (*codes, *self._clock_codes(message)))
+            for position, (message, codes) in enumerate(
+                zip(messages, held or [()] * len(messages), strict=True)
+            )
+        ]
 
-    def _timed(self, message: WeighMessage, screening: Screening) -> Screening:
-        if _is_clock_reliable(message, self._clock_bound):
-            return screening
-        unusable = screening.outcome is Outcome.UNUSABLE
-        return screening.model_copy(
-            update={
-                "outcome": screening.outcome if unusable else Outcome.STATISTICS_ONLY,
-                "reasons": (*screening.reasons, CLOCK_UNRELIABLE),
-            }
-        )
+    def _clock_codes(self, message: WeighMessage) -> tuple[str, ...]:
+        return () if _is_clock_reliable(message, self._clock_bound) else (CLOCK_UNRELIABLE,)
+
+
+def _held_back(screening: Screening, codes: tuple[str, ...]) -> Screening:
+    if not codes:
+        return screening
+    unusable = screening.outcome is Outcome.UNUSABLE
+    return screening.model_copy(
+        update={
+            "outcome": screening.outcome if unusable else Outcome.STATISTICS_ONLY,
+            "reasons": (*screening.reasons, *codes),
+        }
+    )
 
 
 def _is_clock_reliable(message: WeighMessage, bound: timedelta) -> bool:

@@ -6,12 +6,13 @@ Rules
    a message of a day on which nothing is known of the site.
 2. Images lie in the blob store before the row that names them is committed.
 3. A flagged passage, its hit and its job are one transaction (`store.intake`).
-4. Nothing here blocks the event loop: screening and disk run in threads.
+4. Nothing here blocks the event loop: weighing, screening and disk run in threads.
 """
 
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from domain.events import CaptureMessage, Decoded, StatusMessage, WaveformMessage, WeighMessage
 from domain.ids import DeviceId, Epoch, StationId
@@ -20,9 +21,12 @@ from domain.refusals import RefusalCode
 from domain.registry import StationContext
 from ingest.arrivals import Accepted, Arrival, Claims, Refusal, Refused, Settled
 from ingest.decoders import Decoders, load_decoders
+from service.steps.drift import DRIFT_ALARM, alarms_on, basis_counted, watched_by
 from service.steps.screen import Screener
+from service.steps.weigh import Passage, Weigher, states_of
 from store.blobs import BlobStore
 from store.connection import Connection, Pool
+from store.drift import Watched
 from store.intake import store_batch
 from store.intake_batch import (
     CaptureRow,
@@ -37,12 +41,25 @@ from store.registry import KnownDevice, contexts_at, known_devices, local_day
 from store.station_status import record_statuses
 from store.transactions import transaction
 
-_MAY_SEND = {"wim": WeighMessage, "camera": CaptureMessage, "gateway": WeighMessage | CaptureMessage}
+_MAY_SEND = {
+    "wim": WeighMessage | WaveformMessage,
+    "camera": CaptureMessage,
+    "gateway": WeighMessage | CaptureMessage,
+}
 """What each kind of device sends besides its status."""
 
 _WHAT = {WeighMessage: "weigh records", WaveformMessage: "waveforms", CaptureMessage: "captures"}
 
 _Known = dict[tuple[StationId, DeviceId], KnownDevice]
+
+
+class _Weighed(NamedTuple):
+    """A passage to be screened, and its place among the arrivals."""
+
+    place: int
+    passage: Passage
+    context: StationContext
+    pairing_window: timedelta
 
 
 class DatabaseSink:
@@ -58,6 +75,7 @@ class DatabaseSink:
         self._pool = pool
         self._blobs = blobs
         self._screener = screener
+        self._weigher = Weigher()
         self._capture_wait = capture_wait
         self._decoders = Decoders(load_decoders().values())
 
@@ -73,7 +91,8 @@ class DatabaseSink:
         checked = [
             self._registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
         ]
-        batch, order = await self._batch(checked, contexts, known)
+        checked, passages = await self._weighed(conn, checked)
+        batch, order = await self._batch(conn, checked, passages, contexts, known)
         await self._blobs.put_all(list(batch.blobs()))
         stored = await store_batch(conn, batch)
         await record_statuses(conn, _statuses(checked))
@@ -90,43 +109,84 @@ class DatabaseSink:
             return one
         return Refused(one.wire, _claims(one.decoded), objection.code, objection.detail)
 
+    async def _weighed(
+        self, conn: Connection, checked: Sequence[Arrival]
+    ) -> tuple[list[Arrival], dict[int, Passage]]:
+        """Return the arrivals, waveforms that say nothing refused, and every passage by its place."""
+        arrivals, passages = list(checked), {}
+        waveforms: list[tuple[int, WaveformMessage]] = []
+        for place, one in enumerate(checked):
+            if isinstance(one, Accepted) and isinstance(one.decoded, WeighMessage):
+                passages[place] = Passage(one.decoded)
+            elif isinstance(one, Accepted) and isinstance(one.decoded, WaveformMessage):
+                waveforms.append((place, one.decoded))
+        messages = [message for _, message in waveforms]
+        states = await states_of(conn, messages)
+        results = await asyncio.to_thread(self._weigher.weigh, messages, states)
+        for (place, message), result in zip(waveforms, results, strict=True):
+            if isinstance(result, Passage):
+                passages[place] = result
+            else:
+                arrivals[place] = Refused(message.wire, _claims(message), result.code, result.detail)
+        return arrivals, passages
+
     async def _batch(
-        self, checked: Sequence[Arrival], contexts: Sequence[StationContext | None], known: _Known
+        self,
+        conn: Connection,
+        checked: Sequence[Arrival],
+        passages: dict[int, Passage],
+        contexts: Sequence[StationContext | None],
+        known: _Known,
     ) -> tuple[IntakeBatch, list[int]]:
         """Return the rows to store, and for each, in the store's order, its place among the arrivals."""
-        weighed: list[tuple[int, WeighMessage, StationContext, timedelta]] = []
+        weighed: list[_Weighed] = []
         captured: list[tuple[int, CaptureMessage, timedelta]] = []
         refused: list[tuple[int, Refused]] = []
         for place, (one, context) in enumerate(zip(checked, contexts, strict=True)):
             if isinstance(one, Refused):
                 refused.append((place, one))
-            elif isinstance(one.decoded, WeighMessage) and context is not None:
-                weighed.append((place, one.decoded, context, one.pairing_window))
+            elif place in passages and context is not None:
+                weighed.append(_Weighed(place, passages[place], context, one.pairing_window))
             elif isinstance(one.decoded, CaptureMessage):
                 captured.append((place, one.decoded, one.pairing_window))
-        screenings = await asyncio.to_thread(
-            self._screener.screen, [one[1] for one in weighed], [one[2] for one in weighed]
-        )
+        watched = [watched_by(one.passage, one.context) for one in weighed]
+        drifting = await alarms_on(conn, watched)
         batch = IntakeBatch(
-            passages=[
-                PassageRow(
-                    message,
-                    context,
-                    screening,
-                    pairing_window=window,
-                    capture_wait=self._capture_wait,
-                    body_sha256=message.wire.body_sha256,
-                )
-                for (_, message, context, window), screening in zip(weighed, screenings, strict=True)
-            ],
+            passages=await asyncio.to_thread(self._passage_rows, weighed, watched, drifting),
             captures=[
                 CaptureRow(message, message.meta.sha256, pairing_window=window)
                 for _, message, window in captured
             ],
             refusals=[_refusal_row(one, known) for _, one in refused],
         )
-        order = [one[0] for one in weighed] + [one[0] for one in captured] + [one[0] for one in refused]
+        order = [one.place for one in weighed] + [one[0] for one in captured] + [one[0] for one in refused]
         return batch, order
+
+    def _passage_rows(
+        self, weighed: Sequence[_Weighed], watched: Sequence[Watched | None], drifting: Sequence[bool]
+    ) -> list[PassageRow]:
+        """Screen passages and return their rows; computes only, to be run in a thread."""
+        screenings = self._screener.screen(
+            [one.passage.message for one in weighed],
+            [one.context for one in weighed],
+            [
+                (*one.passage.held, *([DRIFT_ALARM] if alarm else []))
+                for one, alarm in zip(weighed, drifting, strict=True)
+            ],
+        )
+        return [
+            PassageRow(
+                one.passage.message,
+                one.context,
+                screening,
+                pairing_window=one.pairing_window,
+                capture_wait=self._capture_wait,
+                body_sha256=one.passage.message.wire.body_sha256,
+                weighing=one.passage.weighing(screening),
+                drift_basis=basis_counted(one.passage, under, screening),
+            )
+            for one, under, screening in zip(weighed, watched, screenings, strict=True)
+        ]
 
 
 async def _contexts(conn: Connection, arrivals: Sequence[Arrival]) -> list[StationContext | None]:

@@ -11,6 +11,7 @@ from domain.events import CaptureRole
 from domain.ids import EventId, Sha256, sha256_of
 from domain.plates import PlateClass, PlateColour, PlateReading
 from store.blobs import BlobStore
+from store.calibrations import InstalledState, install_state
 from store.connection import Connection, connect
 from store.hits import HitState, IncompleteHit, incomplete_hits, lock_hit, set_state
 from store.intake import store_batch
@@ -26,7 +27,16 @@ from store.packages import (
     record_stamped,
 )
 from store.readings import keep_reading, reading_of
-from tests.integration.store.messages import STATION, T0, batch, capture, passage, waveform_passage
+from tests.integration.store.messages import (
+    SCALE,
+    STATION,
+    T0,
+    batch,
+    capture,
+    passage,
+    waveform_passage,
+    with_registry,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +83,9 @@ async def test_a_hit_gives_back_what_was_sent(connection: Connection, tmp_path: 
 async def test_a_waveform_comes_back_as_sent_from_the_blob_store(
     connection: Connection, tmp_path: Path, framing: bytes
 ) -> None:
+    await with_registry(connection)
+    state = InstalledState(STATION, SCALE, 1, 3, T0, sha256_of(b"state"), {"version": 3})
+    await install_state(connection, state)
     sent = waveform_passage(1, framing=framing)
     blobs = BlobStore(tmp_path)
     stored = batch(sent)
@@ -82,7 +95,7 @@ async def test_a_waveform_comes_back_as_sent_from_the_blob_store(
     assert await cursor.fetchone() == (framing, sent.digest)
     found = (await lock_hit(connection, EVENT)).passage
     assert found.wire(blobs).payload == sent.wire.payload
-    assert found.weighing == sent.weighing
+    assert (found.weighing, found.calibration) == (sent.weighing, {"version": 3})
     cursor = await connection.execute("SELECT sha256 FROM capture_statement_subject")
     assert await cursor.fetchone() == (sha256_of(sent.wire.payload),)
 

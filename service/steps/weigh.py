@@ -1,0 +1,141 @@
+"""Step 1a: a waveform becomes a weigh record, before it is screened like any other.
+
+A lane's calibration is looked up as of the passage. Without one that fits, the passage is weighed at nominal
+gain and held for statistics only, since a case may not rest on it but traffic may be counted by it; a
+signal that shows no vehicle's axles is refused, and so kept whole in quarantine.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.events import SampleType, Strip, Waveform, WaveformMessage, WeighMessage
+from domain.ids import Sha256
+from domain.refusals import RefusalCode
+from domain.screening import Screening
+from domain.weighing import Weighing
+from ingest.arrivals import Refusal
+from store.calibrations import InstalledState, LaneAt, states_at
+from store.connection import Connection
+from weigh.calibration.state import CalibrationState
+from weigh.live import Unweighed, Weighed, weigh_waveforms
+from weigh.signals import Signals
+
+_CODES = {
+    "too-few-samples": RefusalCode.SIGNAL_TOO_SHORT,
+    "loop-times": RefusalCode.FIELD_INVALID,
+    "layout": RefusalCode.FIELD_INVALID,
+    "not-finite": RefusalCode.SIGNAL_NOT_FINITE,
+    "flat-strip": RefusalCode.SIGNAL_FLAT,
+    "clipped": RefusalCode.SIGNAL_CLIPPED,
+    "no-quiet-zone": RefusalCode.SIGNAL_NOT_QUIET,
+    "no-vehicle": RefusalCode.NO_VEHICLE,
+    "too-few-axles": RefusalCode.AXLES_UNCLEAR,
+    "too-many-axles": RefusalCode.AXLES_UNCLEAR,
+    "too-few-strips": RefusalCode.AXLES_UNCLEAR,
+    "strips-disagree": RefusalCode.AXLES_UNCLEAR,
+    "strip-order": RefusalCode.MOTION_UNCLEAR,
+    "motion-unclear": RefusalCode.MOTION_UNCLEAR,
+    "speed-range": RefusalCode.MOTION_UNCLEAR,
+    "out-of-range": RefusalCode.OUT_OF_RANGE,
+}
+"""Problems of a signal, and what a station is told of them."""
+
+_DRIVES = frozenset({RefusalCode.AXLES_UNCLEAR, RefusalCode.MOTION_UNCLEAR, RefusalCode.OUT_OF_RANGE})
+"""What a bad drive does to a signal: where one was seen, the signal is not to blame."""
+
+
+_MOST_REMEMBERED = 1_000
+
+
+class Passage(NamedTuple):
+    """A passage to be screened, weighed by its station or here."""
+
+    message: WeighMessage
+    weighed: Weighed | None = None
+    state: InstalledState | None = None
+    """The calibration it was weighed with."""
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Codes of why it makes statistics only, whatever else is known of it."""
+        return () if self.weighed is None else self.weighed.held
+
+    def weighing(self, screening: Screening) -> Weighing | None:
+        """Return how it was weighed here, its axles grouped as the screening grouped them."""
+        if self.weighed is None:
+            return None
+        return self.weighed.with_groups([(one.first_axle, one.axle_count) for one in screening.groups])
+
+
+def warm_up() -> None:
+    """Compile the kernels for both types of samples before the first passage waits for them."""
+    for sample_type, size in ((SampleType.FLOAT32, 4), (SampleType.INT16, 2)):
+        scale = 1_000_000 if sample_type is SampleType.INT16 else None
+        wave = Waveform(
+            match_key="warm-up",
+            lane=1,
+            direction="up",
+            sample_rate_hz=1_000,
+            sample_count=4_096,
+            sample_type=sample_type,
+            strip_width_um=53_000,
+            strips=(Strip(position_mm=0, scale_un=scale), Strip(position_mm=900, scale_un=scale)),
+        )
+        weigh_waveforms([Signals(wave, bytes(2 * 4_096 * size), None)])
+
+
+async def states_of(conn: Connection, messages: Sequence[WaveformMessage]) -> list[InstalledState | None]:
+    """Return the calibration in force for each message's lane when its vehicle passed."""
+    return await states_at(
+        conn,
+        [
+            LaneAt(one.header.station, one.header.device, one.waveform.lane, one.header.captured_at)
+            for one in messages
+        ],
+    )
+
+
+class Weigher:
+    """Weighs waveforms; remembers the calibrations it has read."""
+
+    def __init__(self) -> None:
+        self._states: dict[Sha256, CalibrationState] = {}
+
+    def weigh(
+        self, messages: Sequence[WaveformMessage], states: Sequence[InstalledState | None]
+    ) -> list[Passage | Refusal]:
+        """Weigh messages, one result each, in order; pure computation, to be run in a thread."""
+        results = weigh_waveforms(
+            [
+                Signals(message.waveform, message.samples, self._read(state))
+                for message, state in zip(messages, states, strict=True)
+            ]
+        )
+        return [
+            _refusal(result)
+            if isinstance(result, Unweighed)
+            else Passage(
+                WeighMessage(header=message.header, record=result.record, wire=message.wire),
+                result,
+                state if result.weighing.calibration is not None else None,
+            )
+            for message, state, result in zip(messages, states, results, strict=True)
+        ]
+
+    def _read(self, state: InstalledState | None) -> CalibrationState | None:
+        if state is None:
+            return None
+        known = self._states.get(state.digest)
+        if known is None:
+            if len(self._states) >= _MOST_REMEMBERED:
+                self._states.clear()
+            known = self._states[state.digest] = CalibrationState.from_document(state.document)
+        return known
+
+
+def _refusal(result: Unweighed) -> Refusal:
+    code = _CODES[result.problem]
+    seen = ", ".join(flag.value for flag in result.flags)
+    if seen and code in _DRIVES:
+        return Refusal(RefusalCode.DRIVE_UNUSABLE, f"waveform: {seen} ({result.problem})")
+    return Refusal(code, f"waveform: {result.problem}" + (f"; {seen}" if seen else ""))
