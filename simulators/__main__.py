@@ -1,6 +1,7 @@
-"""Command line of the simulators: play, photos, score, registry."""
+"""Command line of the simulators: play, photos, score, registry, calibration."""
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from simulators.score import score_command
 from simulators.spool import Spool
 from simulators.station import Pace, Station
 from simulators.truth import TruthFile
+from simulators.waveforms import calibration_document
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     registry.add_argument("scenario")
     registry.add_argument("--year", type=int, default=datetime.now(UTC).year, help="default: this year")
     registry.set_defaults(run=_registry)
+    calibration = commands.add_parser("calibration", help="print the calibration of a waveform station")
+    calibration.add_argument("scenario")
+    calibration.add_argument("--station", help="default: the scenario's first")
+    calibration.set_defaults(run=_calibration)
     return parser
 
 
@@ -127,6 +133,16 @@ def _score(options: argparse.Namespace) -> int:
 
 def _registry(options: argparse.Namespace) -> int:
     sys.stdout.write(registry_toml(load_scenario(options.scenario), options.year))
+    return 0
+
+
+def _calibration(options: argparse.Namespace) -> int:
+    stations = [entry.station for entry in load_scenario(options.scenario).stations]
+    station = options.station or stations[0]
+    if station not in stations:
+        raise ConfigurationError(f"the scenario has no station {station}; choose from: {', '.join(stations)}")
+    document = calibration_document(station, datetime(2025, 1, 1, tzinfo=UTC))
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
     return 0
 
 

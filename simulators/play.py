@@ -25,6 +25,7 @@ from simulators.scenario import Scenario
 from simulators.spool import Spool
 from simulators.station import Counts, Pace, Station
 from simulators.truth import TruthFile
+from simulators.waveforms import WaveformRoad
 from simulators.wire import time_text
 
 _PROGRESS_EVERY_S = 0.5
@@ -54,7 +55,8 @@ def play(scenario: Scenario, broker: Broker, options: PlayOptions, stop: threadi
     entries = [
         entry for entry in scenario.stations if entry.station in (options.stations or (entry.station,))
     ]
-    roads = [Road(scenario, entry, options.seed) for entry in entries]
+    traffic = WaveformRoad if scenario.waveforms else Road
+    roads = [traffic(scenario, entry, options.seed) for entry in entries]
     if options.premade:
         for road in roads:
             premake(road)

@@ -69,7 +69,8 @@ class Scenario:
     """Everything but the seed that decides what is simulated.
 
     `fleet` is the number of vehicles of each station that return again and again; None means that every
-    passage is a new vehicle. `fault_every` counts passages per faulty message; 0 means none.
+    passage is a new vehicle. `fault_every` counts passages per faulty message; 0 means none. With `waveforms`
+    the stations send their strips' signals in place of weigh records.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Scenario:
     stations: tuple[StationEntry, ...]
     fleet: int | None = None
     fault_every: int = 0
+    waveforms: bool = False
 
 
 def load_scenario(name: str) -> Scenario:
