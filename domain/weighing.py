@@ -51,8 +51,8 @@ class Weighing(_Model):
     u_gross_ppm: int | None
     speed_mm_s: int
     acceleration_mm_s2: int
-    first_axle_us: int | None
-    """When the first axle was over the middle of the first strip, from the first sample."""
+    first_axle_us: int
+    """When the first axle was over the first strip it met, from the first sample."""
     calibration: CalibrationUse | None
     """None where none was installed, or none could be used; such a passage makes statistics only."""
     algorithms: Annotated[dict[str, str], Field(min_length=1)]

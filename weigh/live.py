@@ -258,7 +258,7 @@ def _weighing(strips: StripLoads, row: int, figures: _Figures) -> Weighing:
         u_gross_ppm=_ppm(figures.u_gross_kg, total),
         speed_mm_s=round(float(strips.speed_m_s[row]) * 1_000),
         acceleration_mm_s2=round(float(strips.acceleration_m_s2[row]) * 1_000),
-        first_axle_us=None,
+        first_axle_us=round(float(strips.first_s[row]) * 1_000_000),
         calibration=None if state is None else CalibrationUse(version=state.version, digest=state.digest),
         algorithms=algorithms,
     )

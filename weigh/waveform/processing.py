@@ -194,5 +194,6 @@ def _strip_loads(matched: Matched, flags: NDArray[np.bool_], problem: Codes) -> 
         alive=matched.alive & sound[:, None],
         flags=flags,
         problem=problem,
+        first_s=kept(matched.first_s),
         residual_m=kept(matched.residual_m),
     )

@@ -57,6 +57,7 @@ class StripLoads:
     alive : (B, S), strips that told all the axles
     flags : (B, len(MANOEUVRES))
     problem : (B,) int64, index into `PROBLEMS`
+    first_s : (B,), time of the first pulse, from the first sample
     residual_m : (B,), root mean square distance of the strip hits from constant acceleration
     """
 
@@ -68,6 +69,7 @@ class StripLoads:
     alive: NDArray[np.bool_]
     flags: NDArray[np.bool_]
     problem: NDArray[np.int64]
+    first_s: NDArray[np.float64]
     residual_m: NDArray[np.float64]
 
     def flags_of(self, vehicle: int) -> tuple[DrivingFlag, ...]:
