@@ -27,9 +27,11 @@ Complexes = NDArray[np.complex128]
 REFERENCE_WAVENUMBER = 0.1
 """n0 of ISO 8608, cycles per metre."""
 
-_EDGES = np.concatenate([np.arange(0.006, 1.5, 0.0125), np.arange(1.5, 5.0, 0.025)])
+_EDGES = np.concatenate(
+    [np.geomspace(0.006, 0.25, 77)[:-1], np.arange(0.25, 1.5, 0.0125), np.arange(1.5, 5.0, 0.025)]
+)
 _WAVENUMBER = np.sqrt(_EDGES[:-1] * _EDGES[1:])
-"""Cycles per metre: from waves of 100 m to those that a contact patch of 0.2 m averages away."""
+"""Cycles per metre: from waves of 160 m to those that a contact patch of 0.2 m averages away."""
 
 MIN_SPEED_M_S = 1.5
 SPEED_STEP_M_S = 0.5
