@@ -27,6 +27,8 @@ class WeighedAxle(_Model):
     """One axle."""
 
     load_kg: int
+    place_mm: int
+    """Where it was at the origin, from the first strip along the lane's direction."""
     u_ppm: int | None
     """Relative standard uncertainty; None without a calibration."""
     strip_loads_n: tuple[int | None, ...]
@@ -50,9 +52,10 @@ class Weighing(_Model):
     gross_kg: int
     u_gross_ppm: int | None
     speed_mm_s: int
+    """At the origin; negative against the lane's direction."""
     acceleration_mm_s2: int
-    first_axle_us: int
-    """When the first axle was over the first strip it met, from the first sample."""
+    origin_us: int
+    """The moment that speed and places are of, from the first sample."""
     calibration: CalibrationUse | None
     """None where none was installed, or none could be used; such a passage makes statistics only."""
     algorithms: Annotated[dict[str, str], Field(min_length=1)]

@@ -246,11 +246,16 @@ def _weighing(strips: StripLoads, row: int, figures: _Figures) -> Weighing:
         axles=tuple(
             WeighedAxle(
                 load_kg=math.floor(load),
+                place_mm=round(place * 1_000),
                 u_ppm=_ppm(u, load),
                 strip_loads_n=tuple(round(n) if math.isfinite(n) else None for n in newtons.tolist()),
             )
-            for load, u, newtons in zip(
-                figures.axle_kg.tolist(), figures.u_axle_kg.tolist(), strips.load[row], strict=False
+            for load, u, place, newtons in zip(
+                figures.axle_kg.tolist(),
+                figures.u_axle_kg.tolist(),
+                strips.place_m[row].tolist(),
+                strips.load[row],
+                strict=False,
             )
         ),
         groups=(),
@@ -258,7 +263,7 @@ def _weighing(strips: StripLoads, row: int, figures: _Figures) -> Weighing:
         u_gross_ppm=_ppm(figures.u_gross_kg, total),
         speed_mm_s=round(float(strips.speed_m_s[row]) * 1_000),
         acceleration_mm_s2=round(float(strips.acceleration_m_s2[row]) * 1_000),
-        first_axle_us=round(float(strips.first_s[row]) * 1_000_000),
+        origin_us=round(float(strips.origin_s[row]) * 1_000_000),
         calibration=None if state is None else CalibrationUse(version=state.version, digest=state.digest),
         algorithms=algorithms,
     )

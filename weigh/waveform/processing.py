@@ -194,6 +194,7 @@ def _strip_loads(matched: Matched, flags: NDArray[np.bool_], problem: Codes) -> 
         alive=matched.alive & sound[:, None],
         flags=flags,
         problem=problem,
-        first_s=kept(matched.first_s),
+        origin_s=kept(matched.origin_s),
+        place_m=kept(matched.place_m[:, :width]),
         residual_m=kept(matched.residual_m),
     )

@@ -57,7 +57,8 @@ class StripLoads:
     alive : (B, S), strips that told all the axles
     flags : (B, len(MANOEUVRES))
     problem : (B,) int64, index into `PROBLEMS`
-    first_s : (B,), time of the first pulse, from the first sample
+    origin_s : (B,), mean time of all pulses, from the first sample
+    place_m : (B, A), where each axle was then, from the first strip; NaN behind the last axle
     residual_m : (B,), root mean square distance of the strip hits from constant acceleration
     """
 
@@ -69,7 +70,8 @@ class StripLoads:
     alive: NDArray[np.bool_]
     flags: NDArray[np.bool_]
     problem: NDArray[np.int64]
-    first_s: NDArray[np.float64]
+    origin_s: NDArray[np.float64]
+    place_m: NDArray[np.float64]
     residual_m: NDArray[np.float64]
 
     def flags_of(self, vehicle: int) -> tuple[DrivingFlag, ...]:

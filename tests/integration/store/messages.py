@@ -208,15 +208,15 @@ def passage(
 
 WEIGHING = Weighing(
     axles=tuple(
-        WeighedAxle(load_kg=load, u_ppm=12_000, strip_loads_n=(load * 10, None))
-        for load in (7_000, 9_500, 9_500)
+        WeighedAxle(load_kg=load, place_mm=place, u_ppm=12_000, strip_loads_n=(load * 10, None))
+        for load, place in ((7_000, 3_000), (9_500, -300), (9_500, -1_650))
     ),
     groups=(WeighedGroup(first_axle=2, axle_count=2, load_kg=19_000, u_ppm=10_000),),
     gross_kg=26_000,
     u_gross_ppm=9_000,
     speed_mm_s=17_611,
     acceleration_mm_s2=-20,
-    first_axle_us=120_000,
+    origin_us=120_000,
     calibration=CalibrationUse(version=3, digest=sha256_of(b"state")),
     algorithms={"estimate": "test/1"},
 )
