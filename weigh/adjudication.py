@@ -1,6 +1,8 @@
 """From a measured mass to the mass that decides: legal deduction and guard band, the smaller of both.
 
-Integer arithmetic, rounded down at every step: a fraction of a kilogram goes to the party.
+Integer arithmetic, rounded down at every step: a fraction of a kilogram goes to the party. Each formula
+stands once, compiled for one mass (`weigh._screen_kernel`): for the arrays here and for the pass over
+millions of records.
 """
 
 from dataclasses import dataclass
@@ -8,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.screening import Formula
-from domain.units import PPM
+from weigh._screen_kernel import BOUND, DEDUCT, LIMIT, adjudge_each
 from weigh.columns import Ints
+
+FORMULA_CODE = {Formula.DEDUCT: DEDUCT, Formula.BOUND: BOUND, Formula.LIMIT: LIMIT}
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,10 @@ def adjudge(
     """Return the masses after deduction (domain.md C6) and after the guard band of k u.
 
     `limit` compares m with L (1 + t) and counts the excess from there; taking t L off the mass says the
-    same against L itself. Arrays broadcast.
+    same against L itself. Arrays broadcast; masses and limits kg, from 0.
     """
-    if formula is Formula.DEDUCT:
-        deducted = measured_kg * (PPM - mpe_ppm) // PPM
-    elif formula is Formula.BOUND:
-        deducted = measured_kg * PPM // (PPM + mpe_ppm)
-    else:
-        deducted = measured_kg + (-limit_kg * mpe_ppm) // PPM
-    guarded = measured_kg * (1_000 * PPM - guard_k_milli * u_ppm) // (1_000 * PPM)
-    return Adjudged(np.maximum(deducted, 0), np.maximum(guarded, 0))
+    arrays = np.broadcast_arrays(measured_kg, limit_kg, mpe_ppm, u_ppm)
+    masses = np.empty((2, arrays[0].size), dtype=np.int64)
+    flat = [np.ascontiguousarray(array, dtype=np.int64).reshape(-1) for array in arrays]
+    adjudge_each(*flat, FORMULA_CODE[formula], guard_k_milli, masses)
+    return Adjudged(*masses.reshape(2, *arrays[0].shape))

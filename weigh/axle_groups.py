@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from domain.events import Tyres
-from weigh.columns import TYRES, Bools, Ints, PassageColumns
+from weigh.columns import TYRES, Bools, Configurations, Ints
 
 JOIN_MM = 2_000
 TRIDEM_MM = 1_500
@@ -65,7 +65,7 @@ class Fronts:
     pair_first: Bools
 
 
-def fronts(columns: PassageColumns) -> Fronts:
+def fronts(columns: Configurations) -> Fronts:
     """Return what the first two axles may be; unknown tyres leave both readings open."""
     first, second = columns.tyres[:, 0], columns.tyres[:, 1]
     both_single = np.isin(first, _ONE_TYRE) & np.isin(second, _ONE_TYRE)
@@ -80,7 +80,7 @@ def fronts(columns: PassageColumns) -> Fronts:
     )
 
 
-def sections(columns: PassageColumns, front: Fronts) -> Ints:
+def sections(columns: Configurations, front: Fronts) -> Ints:
     """Return the number of the section each axle stands in, from 0, (B, N).
 
     A section is a run of axles no gap of which is surely wider than a group's: between the drive axles
@@ -93,7 +93,7 @@ def sections(columns: PassageColumns, front: Fronts) -> Ints:
     return section
 
 
-def group_axles(columns: PassageColumns, *, paired: bool, shift_mm: int) -> Grouping:
+def group_axles(columns: Configurations, *, paired: bool, shift_mm: int) -> Grouping:
     """Return the grouping with the first two axles taken as twin steering (`paired`) or not."""
     spacing = columns.spacing_mm + shift_mm
     joins, tridem = spacing <= JOIN_MM, spacing <= TRIDEM_MM

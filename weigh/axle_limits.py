@@ -11,7 +11,7 @@ import numpy as np
 
 from domain.law import AxleRow
 from weigh.axle_groups import Grouping
-from weigh.columns import KNOWN_TYRES, Bools, Ints, PassageColumns
+from weigh.columns import KNOWN_TYRES, Bools, Configurations, Ints
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class GroupLimits:
 
 def group_limits(
     rows: Sequence[AxleRow],
-    columns: PassageColumns,
+    columns: Configurations,
     grouping: Grouping,
     *,
     trailer: Bools,

@@ -11,11 +11,18 @@ from domain.ids import sha256_of
 from domain.law import LawRow, LimitTables, RuleRole
 from domain.registry import StationContext
 from domain.screening import SITE_ROW, Screening
+from domain.units import PPM
+from weigh.adjudication import adjudge
 from weigh.axle_groups import group_code
-from weigh.columns import passage_columns
+from weigh.bulk import OUTCOMES, BulkFindings, screen_with_readings
+from weigh.doubts import DOUBTS
+from weigh.readings import Readings
+from weigh.record_columns import RecordColumns, record_columns
 from weigh.rule import DecisionRule
-from weigh.screening import ALGORITHM, DOUBTS, OUTCOMES, ScreeningColumns, screen_columns
 from weigh.usability import REASONS
+
+ALGORITHM = "zhichao-screen/1"
+"""Name and version of what `weigh` concludes: a change of any result is a new version."""
 
 SITE_CLAUSE = "Order 62 (2016) Art. 27"
 
@@ -52,16 +59,15 @@ def screen_records(
     found: dict[int, Screening] = {}
     for rows in rows_by_tables.values():
         batch = [records[row] for row in rows]
-        columns = passage_columns(batch, [contexts[row] for row in rows])
-        results = screen_columns(columns, by_passage[rows[0]], rule)
-        found.update(zip(rows, _screenings(batch, results, by_passage[rows[0]], rule), strict=True))
+        columns = record_columns(batch, [contexts[row] for row in rows])
+        plain = _plain(columns, by_passage[rows[0]], rule)
+        found.update(zip(rows, _screenings(batch, plain, by_passage[rows[0]], rule), strict=True))
     return [found[row] for row in range(len(records))]
 
 
 def _screenings(
-    records: Sequence[WeighRecord], results: ScreeningColumns, tables: LimitTables, rule: DecisionRule
+    records: Sequence[WeighRecord], plain: dict[str, Any], tables: LimitTables, rule: DecisionRule
 ) -> list[Screening]:
-    plain = _plain(results)
     digests = _digests(tables)
     return [
         Screening.model_validate(_screening(record, plain, row, tables=tables, rule=rule, digests=digests))
@@ -69,14 +75,52 @@ def _screenings(
     ]
 
 
-def _plain(results: ScreeningColumns) -> dict[str, Any]:
-    """Return every column as Python lists: one conversion a column, not one a value."""
-    columns: dict[str, Any] = {}
-    for part in (results, results.limits, results.gross):
-        for name, values in vars(part).items():
-            if isinstance(values, np.ndarray):
-                columns[("legal_" if part is results.limits else "") + name] = values.tolist()
-    return columns
+def _plain(columns: RecordColumns, tables: LimitTables, rule: DecisionRule) -> dict[str, Any]:
+    """Return all results as Python lists: one conversion a column, not one a value."""
+    found, readings = screen_with_readings(columns, tables, rule)
+    return {
+        **{name: values.tolist() for name, values in vars(found).items()},
+        **{f"legal_{name}": values.tolist() for name, values in readings.columns().items()},
+        **{name: values.tolist() for name, values in _masses(columns, found, readings, rule).items()},
+    }
+
+
+def _masses(
+    columns: RecordColumns, found: BulkFindings, readings: Readings, rule: DecisionRule
+) -> dict[str, Any]:
+    """Return what was taken off, and the gross masses and the group loads after each step."""
+    contexts, place = columns.contexts, columns.context
+    mpe = np.where(contexts.certified[place], contexts.mpe_ppm[place], rule.mpe_without_certificate_ppm)
+    u_gross = np.where(columns.u_gross_ppm > 0, columns.u_gross_ppm, rule.default_u_gross_ppm)
+    u_axle = np.where(columns.u_axle_ppm > 0, columns.u_axle_ppm, rule.default_u_axle_ppm)
+    gross = adjudge(
+        columns.gross_kg.astype(np.int64),
+        found.limit_kg.astype(np.int64),
+        mpe_ppm=mpe,
+        u_ppm=u_gross.astype(np.int64),
+        formula=rule.formula,
+        guard_k_milli=rule.guard_k_milli,
+    )
+    load = np.pad(columns.load_kg.astype(np.int64), ((0, 2), (0, 0)))
+    size = readings.by_axle("size").T[: columns.width]
+    group = sum(np.where(size > member, load[member : member + columns.width], 0) for member in range(3))
+    limit = readings.by_axle("group_limit_kg").T[: columns.width].astype(np.int64)
+    adjudged = adjudge(
+        np.asarray(group),
+        limit,
+        mpe_ppm=mpe,
+        u_ppm=u_axle.astype(np.int64),
+        formula=rule.formula,
+        guard_k_milli=rule.guard_k_milli,
+    )
+    return {
+        "mpe_ppm": mpe,
+        "u_gross_ppm": u_gross,
+        "after_deduction": gross.after_deduction,
+        "after_guard": gross.after_guard,
+        "group_load_kg": np.asarray(group).T,
+        "group_over_kg": np.maximum(adjudged.decides - limit, 0).T,
+    }
 
 
 def _digests(tables: LimitTables) -> dict[str, str]:
@@ -103,8 +147,8 @@ def _screening(
         "groups": tuple(groups),
         "limit_steps": tuple(_steps(plain, row, groups, tables)),
         "adjudication": _adjudication(record, plain, row, rule),
-        "doubts": tuple(_doubt_codes(plain, row)),
-        "reasons": tuple(code for code, holds in zip(REASONS, plain["reasons"][row], strict=True) if holds),
+        "doubts": _doubt_codes(plain, row),
+        "reasons": _codes(REASONS, plain["reasons"][row]),
         "axle_flags": tuple(group["first_axle"] for group in groups if group["over_kg"] > 0),
         "algorithm": ALGORITHM,
         "tables": digests,
@@ -119,7 +163,7 @@ def _groups(
         if size == 0:
             continue
         tyres = tuple(axle.tyres for axle in record.axles[first : first + size])
-        pair = plain["legal_pair"][row][first]
+        pair = bool(plain["legal_pair"][row][first])
         groups.append(
             {
                 "first_axle": first + 1,
@@ -198,12 +242,16 @@ def _adjudication(record: WeighRecord, plain: dict[str, Any], row: int, rule: De
         "adjudged_kg": min(after_deduction, after_guard),
         "limit_kg": plain["limit_kg"][row],
         "over_kg": plain["over_kg"][row],
-        "over_ppm": plain["over_ppm"][row],
+        "over_ppm": plain["over_kg"][row] * PPM // plain["limit_kg"][row],
     }
 
 
-def _doubt_codes(plain: dict[str, Any], row: int) -> list[str]:
-    codes = [code for code, holds in zip(DOUBTS, plain["doubts"][row], strict=True) if holds]
+def _doubt_codes(plain: dict[str, Any], row: int) -> tuple[str, ...]:
+    codes = _codes(DOUBTS, plain["doubts"][row])
     if axle_sum := plain["unconfirmed_axle_sum_kg"][row]:
-        codes.append(f"axle-sum-unconfirmed:{axle_sum}")
+        return (*codes, f"axle-sum-unconfirmed:{axle_sum}")
     return codes
+
+
+def _codes(names: Sequence[str], bits: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in enumerate(names) if bits >> bit & 1)

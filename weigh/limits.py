@@ -29,7 +29,7 @@ from weigh.axle_groups import (
     sections,
 )
 from weigh.axle_limits import GroupLimits, group_limits
-from weigh.columns import Bools, Ints, PassageColumns
+from weigh.columns import Bools, Configurations, Ints
 
 WIDE_SEMI_TRAILER_MM = 1_800
 """Semi-trailer spacing from which a four-axle articulated vehicle may have 37 t (2016 table, note 4)."""
@@ -111,14 +111,14 @@ class GrossRows:
 class _Batch:
     """What all readings of a batch share."""
 
-    columns: PassageColumns
+    columns: Configurations
     tables: LimitTables
     rows: GrossRows
     section: Ints
     fronts: tuple["_Front", ...]
 
     @classmethod
-    def of(cls, columns: PassageColumns, tables: LimitTables) -> "_Batch":
+    def of(cls, columns: Configurations, tables: LimitTables) -> "_Batch":
         front = fronts(columns)
         return cls(columns, tables, GrossRows.of(tables), sections(columns, front), _fronts(front))
 
@@ -137,7 +137,7 @@ class _Front:
     drive_section: Ints
 
 
-def read_limits(columns: PassageColumns, tables: LimitTables) -> Limits:
+def read_limits(columns: Configurations, tables: LimitTables) -> Limits:
     """Return the deciding reading of every passage.
 
     Raises
@@ -177,7 +177,7 @@ def _fronts(front: Fronts) -> tuple[_Front, _Front]:
     )
 
 
-def kinds_open(columns: PassageColumns, tables: LimitTables) -> tuple[Bools, Bools]:
+def kinds_open(columns: Configurations, tables: LimitTables) -> tuple[Bools, Bools]:
     """Return where a truck reading is open and where a train reading is, under any reading of the front."""
     batch = _Batch.of(columns, tables)
     truck, train = np.zeros((2, len(columns.axle_count)), dtype=np.bool_)
@@ -257,7 +257,7 @@ def _axle_sum_counts(tables: LimitTables, grouping: Grouping, groups: GroupLimit
     return np.asarray(sure & ~grouping.crowded & rule, dtype=np.bool_)
 
 
-def _may_drive(columns: PassageColumns, grouping: Grouping, trailer: Bools) -> Bools:
+def _may_drive(columns: Configurations, grouping: Grouping, trailer: Bools) -> Bools:
     """Axles reported as driven, or, where none was, all that could be; never one read as steering."""
     could_be = columns.axle.copy()
     could_be[:, 0] = False
@@ -287,7 +287,7 @@ def _liable(grouping: Grouping, trailer: Bools, may_drive: Bools) -> Bools:
     return np.asarray(liable, dtype=np.bool_)
 
 
-def _air_truck(columns: PassageColumns) -> Bools:
+def _air_truck(columns: Configurations) -> Bools:
     """Three- and four-axle trucks whose drive axle has, or may have, dual tyres and air suspension."""
     may_be_dual = columns.may_be(Tyres.DUAL)
     reported = (~columns.driven | may_be_dual).all(axis=1)
@@ -296,7 +296,7 @@ def _air_truck(columns: PassageColumns) -> Bools:
     return columns.may_have_air & dual_drive & np.isin(columns.axle_count, AIR_TRUCK_AXLES)
 
 
-def _air_articulated(columns: PassageColumns, front: _Front, trailer: Bools) -> Bools:
+def _air_articulated(columns: Configurations, front: _Front, trailer: Bools) -> Bools:
     """Two-axle tractor with a two-axle trailer of wide spacing, dual drive tyres and air suspension.
 
     A semi-trailer cannot be told from a full trailer by its axles, so both may have it.

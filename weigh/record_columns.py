@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from domain.errors import ConfigurationError
 from domain.events import MAX_AXLES, WeighRecord
 from domain.registry import UNKNOWN_DIRECTION, StationContext
+from domain.units import PPM
 from weigh.columns import FLAGS, KINDS, MISSING, TYRES
 
 _TYRE_CODE = {tyres: code for code, tyres in enumerate(TYRES)}
@@ -36,6 +37,11 @@ class ContextTable:
     site_limit_kg : (C,) int64, the site's own limit, 0 where it has none
     missing : (C,) int64, bit i for `weigh.columns.MISSING[i]`, what is not in force
     directions : the names that `direction` here and in the records stands for
+
+    Raises
+    ------
+    ConfigurationError
+        A certificate's error is below 0 or above 100 %.
     """
 
     certified: NDArray[np.bool_]
@@ -48,6 +54,10 @@ class ContextTable:
     site_limit_kg: NDArray[np.int64]
     missing: NDArray[np.int64]
     directions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if ((self.mpe_ppm < 0) | (self.mpe_ppm > PPM)).any():
+            raise ConfigurationError("a certificate's error in service must be from 0 to 1000000 ppm")
 
     def __len__(self) -> int:
         """Return the number of contexts."""
@@ -162,6 +172,45 @@ DTYPES: dict[str, Any] = {
     )
 }
 """Type of each column of `RecordColumns`."""
+
+
+ADMITTED: dict[str, tuple[int, int]] = {
+    "axle_count": (2, MAX_AXLES),
+    "load_kg": (0, 100_000),
+    "tyres": (-1, len(TYRES) - 1),
+    "spacing_mm": (0, 60_000),
+    "kind": (0, len(KINDS) - 1),
+    "air": (-1, 1),
+    "gross_kg": (0, 1_000_000),
+    "speed_m_h": (0, 300_000),
+    "length_mm": (0, 120_000),
+    "u_gross_ppm": (0, 500_000),
+    "u_axle_ppm": (0, 500_000),
+    "flags": (0, (1 << len(FLAGS)) - 1),
+    "lane": (1, 16),
+}
+"""Least and greatest value of a column, as `domain.events.WeighRecord` admits them."""
+
+
+def first_odd_row(columns: RecordColumns, begin: int) -> tuple[int, str]:
+    """Return the first row from `begin` on that no weigh record can be, and the column that says so."""
+    there = np.arange(columns.width)[:, None] < columns.axle_count[begin:]
+    gap = np.arange(1, columns.width)[:, None] < columns.axle_count[begin:]
+    wrong = {
+        name: (getattr(columns, name)[..., begin:] < least) | (getattr(columns, name)[..., begin:] > most)
+        for name, (least, most) in (ADMITTED | {"context": (0, len(columns.contexts) - 1)}).items()
+    }
+    wrong["axle_count"] |= columns.axle_count[begin:] > columns.width
+    wrong["tyres"] |= (columns.tyres[:, begin:] >= 0) != there
+    wrong["load_kg"] |= ~there & (columns.load_kg[:, begin:] != 0)
+    wrong["spacing_mm"] |= (columns.spacing_mm[:, begin:] > 0) != gap
+    first = {
+        name: int(np.argmax(odd.any(axis=0) if odd.ndim == 2 else odd))
+        for name, odd in wrong.items()
+        if odd.any()
+    }
+    name = min(first, key=lambda one: first[one])
+    return begin + first[name], name
 
 
 def record_columns(records: Sequence[WeighRecord], contexts: Sequence[StationContext]) -> RecordColumns:

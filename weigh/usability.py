@@ -12,10 +12,7 @@ Not applied: speeds outside 16 to 159 km/h, as the certificate's range is the le
 acceleration figure, as no source gives one and the station flags braking itself.
 """
 
-import numpy as np
-
-from weigh.axle_groups import SPACING_ERROR_MM
-from weigh.columns import FLAGS, MISSING, Bools, PassageColumns
+from weigh.columns import FLAGS, MISSING
 
 MAX_AXLE_KG = 22_700
 MIN_FIRST_SPACING_MM = 1_520
@@ -43,38 +40,3 @@ STATISTICS = (*MISSING, *OFF_SITE)
 
 REASONS = (*UNUSABLE, *STATISTICS)
 """All reasons: those that make a weighing unusable come before those that make it statistics only."""
-
-
-def reasons(columns: PassageColumns) -> Bools:
-    """Return which of `REASONS` hold, (B, len(REASONS))."""
-    own = [
-        columns.certified
-        & ((columns.speed_m_h < columns.min_speed_m_h) | (columns.speed_m_h > columns.max_speed_m_h)),
-        columns.certified & ~columns.lane_certified,
-        *_loads(columns),
-        *_geometry(columns),
-    ]
-    off_site = np.stack([~columns.direction_registered, ~columns.lane_at_site], axis=1)
-    return np.concatenate([columns.flags, np.stack(own, axis=1), columns.missing, off_site], axis=1)
-
-
-def _loads(columns: PassageColumns) -> list[Bools]:
-    gross, axle_sum = columns.gross_kg, columns.load_kg.sum(axis=1)
-    return [
-        (gross == 0) | (gross > MAX_AXLE_KG * columns.axle_count),
-        (columns.load_kg > MAX_AXLE_KG).any(axis=1),
-        np.abs(gross - axle_sum) > np.maximum(100, gross // 100),
-    ]
-
-
-def _geometry(columns: PassageColumns) -> list[Bools]:
-    last = columns.axle_count[:, None] - 1
-    between = np.arange(columns.spacing_mm.shape[1]) < last
-    wheelbase = np.where(between, columns.spacing_mm, 0).sum(axis=1)
-    shortest = wheelbase - SPACING_ERROR_MM * (columns.axle_count - 1)
-    too_short = (columns.length_mm > 0) & (shortest > columns.length_mm)
-    return [
-        columns.spacing_mm[:, 0] + SPACING_ERROR_MM < MIN_FIRST_SPACING_MM,
-        wheelbase + SPACING_ERROR_MM < MIN_WHEELBASE_MM,
-        (columns.length_mm > MAX_LENGTH_MM) | too_short,
-    ]
