@@ -71,4 +71,4 @@ def deviation(figures: Floats) -> float:
 
 def _least(observed: Floats) -> float:
     """A deviation below which observations are equal but for rounding."""
-    return 1e-12 * max(float(np.max(np.abs(observed))), 1e-300)
+    return 1e-12 * max(float(np.max(np.abs(observed))), 1e-100)

@@ -15,7 +15,7 @@ from domain.errors import ConfigurationError
 
 Floats = NDArray[np.float64]
 
-_CELLS = 200
+_CELLS = 100
 MOST_SLACK = 3.0
 """Beyond this even one observation tells; the chain's figures would no longer be numbers."""
 
@@ -59,4 +59,4 @@ def threshold(slack: float, run_length: float) -> float:
     most = 1.0
     while short(most) < 0.0:
         most *= 1.5
-    return float(brentq(short, least, most, xtol=1e-6))
+    return float(brentq(short, least, most, xtol=1e-5))

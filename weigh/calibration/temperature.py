@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.errors import InputRefused
+from domain.refusals import RefusalCode
 from weigh.calibration import robust
 from weigh.calibration.gain import MIN_PASSES, StripGains, fit_gains
 
@@ -86,6 +88,11 @@ def fit_temperature(
     temperature_k : (P,), finite
     prior, min_passes : see `TemperaturePrior` and `fit_gains`
 
+    Raises
+    ------
+    InputRefused
+        No strip is determined.
+
     Notes
     -----
     With too short a span the fit stays near the prior, and so does its uncertainty away from the passes:
@@ -96,6 +103,10 @@ def fit_temperature(
     apart = temperature_k - reference
     determined = float(np.ptp(temperature_k)) >= prior.min_span_k
     first = fit_gains(ratio, min_passes=min_passes)
+    if not first.determined.any():
+        raise InputRefused(
+            RefusalCode.OUT_OF_RANGE, "no strip says enough of the weighed passes to be calibrated"
+        )
     common, covariance = _common(ratio / first.response, apart, prior)
     along = _powers(apart) @ np.array([1.0, *common])
     gains = fit_gains(ratio / along[:, None], min_passes=min_passes)
