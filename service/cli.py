@@ -1,54 +1,26 @@
 """The command `zhichao`. What each command prints with --help is docs/reference/commands.md."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import nullcontext
-from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from domain.errors import ConfigurationError, ZhichaoError
+from domain.errors import ConfigurationError
 from evidence import Trust, as_json, as_text, verify_package
 from service import administration
+from service.columns_cli import export_group, import_group, screen
+from service.command import explained, read_settings, run_to_end
 from service.doctor import Finding, examine
-from service.lifeline import EXIT_CONFIGURATION, configure_logging, run_child
-from service.settings import Settings, load_settings
+from service.lifeline import run_child
+from service.settings import load_settings
 from service.supervisor import Supervisor
 from service.system import EVERYTHING, Part, embeds_or_is_whole, sole_use_of, start_system
 
 SHORTEST_PASSWORD = 12
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _explained(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn our errors into one sentence on standard error and an exit status, without a traceback."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except ZhichaoError as error:
-            click.echo(f"zhichao: {error}", err=True)
-            sys.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
-
-    return run
-
-
-def _settings() -> Settings:
-    settings = load_settings()
-    configure_logging(settings.log_level)
-    return settings
-
-
-def _run(work: Coroutine[Any, Any, R]) -> R:
-    return asyncio.run(work)
 
 
 @click.group(context_settings={"max_content_width": 100})
@@ -66,14 +38,14 @@ def main() -> None:
     multiple=True,
     help="Run only this part, and what it needs; may be given several times.",
 )
-@_explained
+@explained
 def serve(only: tuple[str, ...]) -> None:
     """Run everything: database and broker where none is configured, ingest, work and web.
 
     Each is a process of its own, started again if it dies. Ctrl-C or SIGTERM ends all of them. For a
     machine that runs the web alone: `zhichao serve --only web`, with ZHICHAO_DATABASE_URL set.
     """
-    settings = _settings()
+    settings = read_settings()
     parts = frozenset(Part(name) for name in only) or EVERYTHING
 
     async def body(_announce: Callable[..., None]) -> None:
@@ -91,42 +63,42 @@ def serve(only: tuple[str, ...]) -> None:
 
 
 @main.command()
-@_explained
+@explained
 def ingest() -> None:
     """Run one more ingester, for a broker with a shared subscription (ZHICHAO_BROKER_SHARE_GROUP)."""
     from service.ingest_process import ingest_forever  # noqa: PLC0415 (numpy and MQTT, not for --help)
 
-    settings = _settings()
+    settings = read_settings()
     sys.exit(run_child(lambda announce: ingest_forever(settings, announce), supervised=False))
 
 
 @main.command()
-@_explained
+@explained
 def work() -> None:
     """Run one more worker: reads plates, seals evidence, opens leads."""
     from service.worker import work_forever  # noqa: PLC0415 (the plate engine, not for --help)
 
-    settings = _settings()
+    settings = read_settings()
     sys.exit(run_child(lambda announce: work_forever(settings, announce), supervised=False))
 
 
 @main.command()
-@_explained
+@explained
 def migrate() -> None:
     """Bring the database at ZHICHAO_DATABASE_URL to this version's schema."""
-    applied = _run(administration.migrate_database(_settings()))
+    applied = run_to_end(administration.migrate_database(read_settings()))
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
 @main.command()
 @click.option("--json", "json_wanted", is_flag=True, help="One JSON list instead of lines.")
-@_explained
+@explained
 def doctor(json_wanted: bool) -> None:
     """Say what is wrong with this installation, and what to do.
 
     The exit status is 0 if nothing is wrong, 1 if something is. Warnings do not count.
     """
-    findings = _run(examine(load_settings()))
+    findings = run_to_end(examine(load_settings()))
     if json_wanted:
         click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
     else:
@@ -153,7 +125,7 @@ def evidence() -> None:
     help="Trust file to verify against; without it, the installation's own.",
 )
 @click.option("--json", "json_wanted", is_flag=True, help="One JSON object instead of lines.")
-@_explained
+@explained
 def verify(path: Path, trust: Path | None, json_wanted: bool) -> None:
     """Verify the package in folder PATH, layer by layer, offline.
 
@@ -171,10 +143,10 @@ def registry() -> None:
 
 @registry.command("load")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_explained
+@explained
 def registry_load(file: Path) -> None:
     """Load the registry from a TOML FILE; what is there already is updated, nothing is deleted."""
-    click.echo(_run(administration.load_registry_file(_settings(), file)))
+    click.echo(run_to_end(administration.load_registry_file(read_settings(), file)))
 
 
 @main.group()
@@ -186,7 +158,7 @@ def account() -> None:
 @click.argument("username")
 @click.option("--role", type=click.Choice(["reviewer", "supervisor", "administrator"]), required=True)
 @click.option("--officer", help="Officer id in the registry; reviewers need one.")
-@_explained
+@explained
 def account_create(username: str, role: str, officer: str | None) -> None:
     """Create an account that can sign in to the web.
 
@@ -194,34 +166,38 @@ def account_create(username: str, role: str, officer: str | None) -> None:
     never taken from the command line, which every user of the machine can see.
     """
     password = _password()
-    _run(administration.create_account(_settings(), username, role=role, officer=officer, password=password))
+    run_to_end(
+        administration.create_account(
+            read_settings(), username, role=role, officer=officer, password=password
+        )
+    )
     click.echo(f"created {role} {username}")
 
 
 @account.command("disable")
 @click.argument("username")
-@_explained
+@explained
 def account_disable(username: str) -> None:
     """Let an account sign in no more, and end its sessions at once. Its decisions stay."""
-    _run(administration.disable_account(_settings(), username, disabled=True))
+    run_to_end(administration.disable_account(read_settings(), username, disabled=True))
     click.echo(f"disabled {username}")
 
 
 @account.command("enable")
 @click.argument("username")
-@_explained
+@explained
 def account_enable(username: str) -> None:
     """Let a disabled account sign in again."""
-    _run(administration.disable_account(_settings(), username, disabled=False))
+    run_to_end(administration.disable_account(read_settings(), username, disabled=False))
     click.echo(f"enabled {username}")
 
 
 @account.command("password")
 @click.argument("username")
-@_explained
+@explained
 def account_password(username: str) -> None:
     """Set another password and end the account's sessions. The password is read as by `create`."""
-    _run(administration.change_password(_settings(), username, _password()))
+    run_to_end(administration.change_password(read_settings(), username, _password()))
     click.echo(f"changed the password of {username}")
 
 
@@ -241,10 +217,10 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@_explained
+@explained
 def jobs_list() -> None:
     """List jobs that were given up, or fail again and again, with their last error."""
-    for job in _run(administration.list_failed_jobs(_settings())):
+    for job in run_to_end(administration.list_failed_jobs(read_settings())):
         state = "given up" if job.given_up else "still tried"
         click.echo(f"{job.job_id} {job.task} {job.event_id}: {state} after {job.attempts} attempts")
         click.echo(f"         {job.error or 'no error was recorded'}")
@@ -252,10 +228,10 @@ def jobs_list() -> None:
 
 @jobs.command("retry")
 @click.argument("job_id", metavar="[ID]", type=int, required=False)
-@_explained
+@explained
 def jobs_retry(job_id: int | None) -> None:
     """Try the failed job ID again, or all of them, once what they failed for is mended."""
-    retried = _run(administration.retry_failed_jobs(_settings(), job_id))
+    retried = run_to_end(administration.retry_failed_jobs(read_settings(), job_id))
     click.echo("\n".join(f"job {one} will be tried again" for one in retried) or "no job has failed")
 
 
@@ -267,16 +243,16 @@ def quarantine() -> None:
 @quarantine.command("export")
 @click.argument("quarantine_id", metavar="ID", type=int)
 @click.argument("file", type=click.Path(path_type=Path))
-@_explained
+@explained
 def quarantine_export(quarantine_id: int, file: Path) -> None:
     """Write what was sent, byte for byte, to the new FILE. The web's quarantine page shows the IDs."""
-    click.echo(_run(administration.export_quarantined(_settings(), quarantine_id, file)))
+    click.echo(run_to_end(administration.export_quarantined(read_settings(), quarantine_id, file)))
 
 
 @quarantine.command("replay")
 @click.argument("quarantine_id", metavar="[ID]...", type=int, nargs=-1)
 @click.option("--code", help="Without IDs: only messages refused for this reason, e.g. unknown-station.")
-@_explained
+@explained
 def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
     """Take refused messages again: a station registered late, or a storage failure mended.
 
@@ -285,8 +261,13 @@ def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
     """
     from service.replaying import replay_quarantine  # noqa: PLC0415 (numpy and MQTT, not for --help)
 
-    counts = _run(replay_quarantine(_settings(), quarantine_id, code=code, say=click.echo))
+    counts = run_to_end(replay_quarantine(read_settings(), quarantine_id, code=code, say=click.echo))
     click.echo(f"{counts['accepted']} accepted, {counts['kept']} kept")
+
+
+main.add_command(import_group)
+main.add_command(screen)
+main.add_command(export_group)
 
 
 @main.command("version")

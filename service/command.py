@@ -1,0 +1,42 @@
+"""What every command of `zhichao` does around its work: settings, and errors as one sentence."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from domain.errors import ConfigurationError, ZhichaoError
+from service.lifeline import EXIT_CONFIGURATION, configure_logging
+from service.settings import Settings, load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def explained(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn our errors into one sentence on standard error and an exit status, without a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ZhichaoError as error:
+            click.echo(f"zhichao: {error}", err=True)
+            sys.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
+
+    return run
+
+
+def read_settings() -> Settings:
+    """Return the settings, with logging set up by them."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return settings
+
+
+def run_to_end(work: Coroutine[Any, Any, R]) -> R:
+    """Run a command's asynchronous work."""
+    return asyncio.run(work)

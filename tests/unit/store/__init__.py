@@ -1,0 +1,1 @@
+"""Unit tests of `store`: what needs no database."""
