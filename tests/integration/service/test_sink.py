@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from domain.errors import ServiceUnavailable
-from domain.events import CaptureMessage, StationState, StationStatus, StatusMessage, WeighMessage
+from domain.events import Axle, CaptureMessage, StationState, StationStatus, StatusMessage, WeighMessage
 from domain.ids import DeviceId, StationId
 from domain.refusals import RefusalCode
 from domain.units import utc_text
@@ -19,6 +19,7 @@ from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
 from store.blobs import BlobStore
 from store.connection import Pool
+from store.drift import Watched, keep_drift, take_samples
 from store.registry import LOCAL_TIME, load_registry, parse_registry
 from store.transactions import transaction
 from tests.integration.store.messages import REGISTRY, SCALE, STATION, T0, capture, passage, with_registry
@@ -274,3 +275,42 @@ async def test_a_lost_connection_is_told_from_bad_content(pool: Pool) -> None:
     with pytest.raises(ServiceUnavailable, match="again"):
         async with transaction(pool) as conn:
             await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.parametrize(
+    ("basis", "outcome"),
+    [("certificate:C-2026-1", "statistics-only"), ("certificate:C-2025-1", "overloaded")],
+)
+async def test_while_a_weighing_stations_drift_alarm_is_on_there_is_no_case(
+    sink: DatabaseSink, pool: Pool, basis: str, outcome: str
+) -> None:
+    """Of a station that sends records, not waveforms: its alarm ends with a new certificate."""
+    async with pool.connection() as conn:
+        await keep_drift(conn, Watched(STATION, SCALE, 1, basis), {}, alarm_since=T0)
+    await sink.store([_accepted_passage(heavy=True)])
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT outcome, screening -> 'reasons' FROM passage")
+        reasons = ["drift-alarm"] if outcome == "statistics-only" else []
+        assert await cursor.fetchall() == [(outcome, reasons)]
+
+
+async def test_a_loaded_trains_front_axle_waits_for_the_drift_test(sink: DatabaseSink, pool: Pool) -> None:
+    await sink.store([_accepted_passage(heavy=True), _accepted_passage(heavy=False, sequence=2)])
+    async with pool.connection() as conn:
+        taken = await take_samples(conn)
+    ((watched, (axle,)),) = taken.items()
+    assert (watched, axle.steer_kg) == (Watched(STATION, SCALE, 1, "certificate:C-2026-1"), 7_000)
+
+
+def _accepted_passage(*, heavy: bool, sequence: int = 1) -> Accepted:
+    """A six-axle train's record: far over its limit, or too light for the drift test."""
+    message = _through("zhichao/v1/S1/wim-1/weigh", passage(sequence).message)
+    loads = [7_000, 11_000, 11_000, 12_000, 12_000, 12_000] if heavy else [4_000] * 6
+    record = message.record.model_copy(
+        update={
+            "axles": tuple(Axle(load_kg=load) for load in loads),
+            "spacings_mm": (3_300, 1_350, 6_800, 1_310, 1_310),
+            "gross_kg": sum(loads),
+        }
+    )
+    return Accepted(message.model_copy(update={"record": record}))
