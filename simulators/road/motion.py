@@ -134,9 +134,9 @@ def load_transfer_kg(trucks: Trucks, acceleration_m_s2: Floats) -> Floats:
 def _under_contact(site: Site, position_m: Floats, contact_m: Floats) -> Floats:
     """Return the road's height averaged over each axle's contact, for positions (M, T) and lengths (M,)."""
     half = contact_m[:, None] / 2
-    low, high = position_m.min() - 1, position_m.max() + 1
-    grid = np.arange(low, high + _GRID_M, _GRID_M)
-    area = site.area_m2(grid)
+    start = float(position_m.min()) - 1
+    places = int((float(position_m.max()) + 1 - start) / _GRID_M) + 1
+    grid, area = start + _GRID_M * np.arange(places), site.area_m2(start, _GRID_M, places)
     return np.asarray(
         (np.interp(position_m + half, grid, area) - np.interp(position_m - half, grid, area)) / (2 * half),
         dtype=np.float64,
@@ -170,15 +170,16 @@ class _Modes:
         return cls(pole.astype(np.complex128), push, np.asarray(vectors[:, 2], dtype=np.complex128), tyre)
 
     def steady(self, site: Site, position_m: Floats, speed_m_s: Floats, contact_m: Floats) -> Complexes:
-        """Return the modes' state after a long way at constant speed, shape (M, 4)."""
+        """Return the modes' state after a long way at constant speed, shape (M, 4).
+
+        The answer to the road's phasors, whose real parts make the road: only its real part is ever seen.
+        """
         wave = site.wavenumber_per_m
         state = np.empty_like(self.pole)
         for row in range(len(position_m)):
             input_m = site.phasors(position_m[row]) * np.sinc(wave * contact_m[row])
             turning = 2j * np.pi * wave * speed_m_s[row]
-            pole = self.pole[row, :, None]
-            both = input_m / (turning - pole) + input_m.conj() / (-turning - pole)
-            state[row] = self.push[row] * both.sum(axis=-1) / 2
+            state[row] = self.push[row] * (input_m / (turning - self.pole[row, :, None])).sum(axis=-1)
         return state
 
     def force_n(self, state: Complexes, road_m: Floats) -> Floats:

@@ -1,6 +1,5 @@
 """The road of a site: one ISO 8608 profile, a seeded set of sinusoids, the same for every vehicle."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +14,9 @@ RoadClass = Literal["A", "B", "C"]
 REFERENCE_WAVENUMBER_PER_M = 0.1
 ROUGHNESS_M3: dict[str, float] = {"A": 16e-6, "B": 64e-6, "C": 256e-6}
 """Geometric means of Gd(n0) by road class (ISO 8608)."""
+
+_PLACES = 2048
+"""Places computed at a time, so that a long road does not fill the memory."""
 
 
 def displacement_psd_m3(wavenumber_per_m: Floats, road_class: RoadClass = "A") -> Floats:
@@ -88,19 +90,20 @@ class Site:
 
     def elevation_m(self, position_m: Floats) -> Floats:
         """Return the road's height z(x) in m, in the shape of `position_m`."""
-        return self._summed(position_m, self.phasors, np.ones_like(self.wavenumber_per_m))
-
-    def area_m2(self, position_m: Floats) -> Floats:
-        """Return the integral of the height over x (but for a constant), in the shape of `position_m`."""
-        return self._summed(position_m, lambda x: -1j * self.phasors(x), 2 * np.pi * self.wavenumber_per_m)
-
-    def _summed(
-        self, position_m: Floats, wave: Callable[[Floats], NDArray[np.complex128]], divisor: Floats
-    ) -> Floats:
-        """Return the real part of the components, each divided, added up; a few thousand places at a time."""
         places = np.asarray(position_m, dtype=np.float64)
         parts = [
-            (wave(places.ravel()[first : first + 2048]).real / divisor).sum(axis=-1)
-            for first in range(0, places.size, 2048)
+            self.phasors(places.ravel()[first : first + _PLACES]).real.sum(axis=-1)
+            for first in range(0, places.size, _PLACES)
         ]
         return np.concatenate([*parts, np.empty(0)]).reshape(places.shape)
+
+    def area_m2(self, start_m: float, step_m: float, places: int) -> Floats:
+        """Return the integral of the height over x (but for a constant) at equal steps, shape (places,).
+
+        Every 64th place is reached by its own phasors, the 63 behind it by turning those: one matrix product.
+        """
+        block = 64
+        starts = start_m + step_m * block * np.arange(-(-places // block), dtype=np.float64)
+        wave = 2 * np.pi * self.wavenumber_per_m
+        turned = np.exp(1j * np.multiply.outer(wave, step_m * np.arange(block))) / wave[:, None]
+        return np.asarray((self.phasors(starts) @ turned).imag.ravel()[:places], dtype=np.float64)

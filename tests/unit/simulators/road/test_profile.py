@@ -31,8 +31,8 @@ def test_the_height_is_the_sum_of_its_sinusoids_and_the_area_its_integral() -> N
     )
     assert site.elevation_m(np.array(place)) == pytest.approx(slow, rel=1e-12)
     area = quad(lambda x: float(site.elevation_m(np.array(x))), 0, 5, limit=400)[0]
-    ends = site.area_m2(np.array([0.0, 5.0]))
-    assert ends[1] - ends[0] == pytest.approx(area, abs=1e-9)
+    areas = site.area_m2(-1.0, 0.01, 701)
+    assert areas[600] - areas[100] == pytest.approx(area, abs=1e-9)
 
 
 def test_a_seed_is_a_road_and_another_seed_another() -> None:
