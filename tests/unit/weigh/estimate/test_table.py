@@ -65,8 +65,7 @@ def test_with_noise_alone_it_is_inverse_variance() -> None:
 
 
 @given(st.permutations(range(8)))
-def test_strips_may_be_told_apart_by_place_alone(order: list[int]) -> None:
-    # The same strips alive, named by their bits in any order, are the same table.
+def test_a_mask_names_the_strips_alive_by_their_bits(order: list[int]) -> None:
     alive = np.zeros(8, dtype=np.bool_)
     alive[order[:5]] = True
     assert mask_of(alive) == sum(1 << strip for strip in order[:5])
