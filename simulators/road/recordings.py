@@ -32,7 +32,7 @@ class Sensors:
     noise
         Standard deviation of each weighing of an axle by a strip, relative to the load.
     gain
-        True gain of each strip, shape (S,); 1 if None.
+        True gain of each strip, shape (S,), or of each passage too (its temperature), (B, S); 1 if None.
     electronics
         Their offset, drift, noise and crosstalk.
     """
@@ -167,7 +167,7 @@ def _factor(
     shape = (*trucks.static_kg.shape, len(lane.strip_position_m))
     factor = 1 + sensors.noise * rng.standard_normal(shape)
     if sensors.gain is not None:
-        factor *= sensors.gain
+        factor *= sensors.gain if sensors.gain.ndim == 1 else sensors.gain[:, None]
     return factor if share is None else factor * share
 
 

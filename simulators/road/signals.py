@@ -44,6 +44,13 @@ class Lane:
     loop_length_m: float = 2.0
     lead_in_s: float = 0.05
 
+    def __post_init__(self) -> None:
+        position = self.strip_position_m
+        if position.ndim != 1 or len(position) == 0 or (np.diff(position) <= 0).any():
+            raise ConfigurationError("strips must lie one behind the other along travel")
+        if not (self.width_m > 0 and self.sample_rate_hz > 0 and self.samples >= 2):
+            raise ConfigurationError("a lane needs a strip width, a sample rate and a window above zero")
+
     @classmethod
     def pairs_8(cls, sample_rate_hz: float = 2_000.0, window_s: float = 6.0) -> "Lane":
         """Return the lane of eight strips in pairs."""

@@ -1,5 +1,6 @@
 """Sets of recordings: each kind does what its name says, seen in the samples by other means than its own."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -217,6 +218,16 @@ def test_a_fault_spoils_the_strips_it_names_and_no_other(kind: str) -> None:
         case "clipped":
             assert not spoilt.truth.usable
             assert np.abs(spoilt.samples).max() == pytest.approx(spoilt.truth.full_scale_n)
+
+
+def test_a_strips_gain_by_passage_multiplies_what_it_records() -> None:
+    gain = np.random.default_rng(3).uniform(0.8, 1.2, (VEHICLES, 8))
+    rng = np.random.default_rng(1)
+    sensors = replace(QUIET, gain=gain)
+    louder = make_set("normal", rng, Site.draw(rng), VEHICLES, lane=LANES["1.8 s"], sensors=sensors)
+    assert np.allclose(
+        louder.samples, made("normal", "1.8 s").samples * gain[..., None], rtol=1e-4, atol=0.01
+    )
 
 
 def test_an_unknown_manoeuvre_is_refused() -> None:

@@ -132,6 +132,13 @@ def test_a_converter_rounds_and_clips_and_never_wraps() -> None:
         to_counts(samples, 0.0)
 
 
+def test_a_lane_without_order_or_time_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="behind"):
+        Lane(np.array([0.0, 3.0, 2.0]))
+    with pytest.raises(ConfigurationError, match="window"):
+        Lane.pairs_8(window_s=0.0)
+
+
 def test_strips_too_near_to_tell_their_pulses_apart_are_refused() -> None:
     rng = np.random.default_rng(3)
     lane, trucks = replace(Lane.pairs_8(), strip_position_m=np.array([0.0, 0.2])), draw_trucks(rng, 1)
