@@ -112,10 +112,10 @@ def _agree(b: int, pulses: Pulses, fewest: int, out: Matched) -> int:
         if votes > best or (votes == best and count[s] > axles):
             best, axles = votes, count[s]
         for i in range(count[s]):
-            widest = max(widest, pulses.spread_s[b, s, i])
+            widest = max(widest, pulses.spread_s2[b, s, i])
     for s in range(count.size):
         out.alive[b, s] = (state[s] & UNFIT) == 0 and count[s] == axles and axles > 0
-    out.axle_count[b], out.most[b], out.widest_s[b] = axles, most, widest
+    out.axle_count[b], out.most[b], out.widest_s[b] = axles, most, np.sqrt(widest)
     if usable == 0:
         return NO_PULSES if fit > 0 else TOO_FEW_STRIPS
     if best < fewest:

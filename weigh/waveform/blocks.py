@@ -4,7 +4,7 @@ Weight is linear in the signal, so sums over blocks lose nothing of a load; find
 blocks shorter than half a pulse.
 
 Accuracy. A block of at most 20 float32 samples is summed in float32 in one fixed order, without leave to
-reassociate, so that the bits are the same on every processor; in lanes of four, which processors add at once.
+reassociate, so that the bits are the same on every processor.
 The rounding of n additions is at most n 2^-24, about 1e-6 of the sum of the samples' magnitudes, and a tenth
 of that as root mean square; everything after the block (baseline, areas, moments) is float64. A baseline
 offset of ten times the pulse's height therefore costs at most 1e-5 of the load: a hundredth of what the
@@ -51,68 +51,38 @@ def zero_of(dtype: np.dtype[Any]) -> np.float32 | np.int32:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def sum_blocks(row: Any, block: int, zero: Any, out: Any) -> None:
+def sum_blocks(row: Any, block: int, zero: Any, fours: Any, out: Any) -> None:
     """Write the sum of each whole block of `row` (N,) to `out` (N // block,) float32.
 
-    Sizes that are written out run at the memory's speed; a loop of a length not known beforehand does not.
+    Blocks of a multiple of four go by way of sums of four, in `fours` (at least N // 4,) float32: written so,
+    the compiler adds many at once and the pass runs near the memory's speed.
     """
-    if block == 20:
-        _sum_20(row, out)
-    elif block == 16:
-        _sum_16(row, out)
-    elif block == 12:
-        _sum_12(row, out)
-    elif block == 8:
-        _sum_8(row, out)
-    elif block == 4:
-        _sum_4(row, out)
-    else:
+    if block % 4:
         for i in range(out.size):
             total = zero
             for j in range(i * block, (i + 1) * block):
                 total += row[j]
             out[i] = total
+        return
+    quarter = fours[: out.size * (block // 4)]
+    _by_4(row, quarter)
+    if block == 20:
+        for i in range(out.size):
+            first = (quarter[5 * i] + quarter[5 * i + 1]) + (quarter[5 * i + 2] + quarter[5 * i + 3])
+            out[i] = first + quarter[5 * i + 4]
+    elif block == 16:
+        _by_4(quarter, out)
+    elif block == 12:
+        for i in range(out.size):
+            out[i] = (quarter[3 * i] + quarter[3 * i + 1]) + quarter[3 * i + 2]
+    elif block == 8:
+        for i in range(out.size):
+            out[i] = quarter[2 * i] + quarter[2 * i + 1]
+    else:
+        out[:] = quarter
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _sum_20(row: Any, out: Any) -> None:
+def _by_4(values: Any, out: Any) -> None:
     for i in range(out.size):
-        r = row[i * 20 : i * 20 + 20]
-        a = r[0] + r[4] + r[8] + r[12] + r[16]
-        b = r[1] + r[5] + r[9] + r[13] + r[17]
-        c = r[2] + r[6] + r[10] + r[14] + r[18]
-        d = r[3] + r[7] + r[11] + r[15] + r[19]
-        out[i] = (a + c) + (b + d)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _sum_16(row: Any, out: Any) -> None:
-    for i in range(out.size):
-        r = row[i * 16 : i * 16 + 16]
-        a, b, c, d = r[0] + r[8], r[1] + r[9], r[2] + r[10], r[3] + r[11]
-        e, f, g, h = r[4] + r[12], r[5] + r[13], r[6] + r[14], r[7] + r[15]
-        out[i] = ((a + e) + (c + g)) + ((b + f) + (d + h))
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _sum_12(row: Any, out: Any) -> None:
-    for i in range(out.size):
-        r = row[i * 12 : i * 12 + 12]
-        a, b = r[0] + r[4] + r[8], r[1] + r[5] + r[9]
-        c, d = r[2] + r[6] + r[10], r[3] + r[7] + r[11]
-        out[i] = (a + c) + (b + d)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _sum_8(row: Any, out: Any) -> None:
-    for i in range(out.size):
-        r = row[i * 8 : i * 8 + 8]
-        a, b, c, d = r[0] + r[4], r[1] + r[5], r[2] + r[6], r[3] + r[7]
-        out[i] = (a + c) + (b + d)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _sum_4(row: Any, out: Any) -> None:
-    for i in range(out.size):
-        r = row[i * 4 : i * 4 + 4]
-        out[i] = (r[0] + r[2]) + (r[1] + r[3])
+        out[i] = (values[4 * i] + values[4 * i + 1]) + (values[4 * i + 2] + values[4 * i + 3])

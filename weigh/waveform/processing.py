@@ -119,7 +119,7 @@ def _strips(
         in_service=checked_service(in_service, layout.strips),
         scale=checked_scale(samples, scale, layout.strips),
         full_scale=float(full_scale),
-        rate_hz=float(layout.sample_rate_hz),
+        step_s=1.0 / layout.sample_rate_hz,
         block=block_samples(layout, rules),
         zero=zero_of(samples.dtype),
         quantum=1.0 if whole_numbers else 0.0,

@@ -38,6 +38,11 @@ UNFIT = NOT_FINITE | CLIPPED | NO_QUIET_ZONE | TOO_MANY | FLAT | LEFT_OUT
 
 _HELD = 12
 """Samples at exactly the largest value, one after another, that no noisy signal shows."""
+_STILLEST = 2e-4
+"""Noise below this part of the peak does not count: a converter's steps and slow wandering then remain."""
+
+_NEAR = 0.7
+"""Of the largest block sum: a pulse lower than that does not hold the strip's largest sample."""
 
 Floats = NDArray[np.float64]
 
@@ -51,15 +56,15 @@ class Pulses(NamedTuple):
     state : (B, S) int64, bits
     area : (B, S, P), integral of signal less baseline, signal x seconds
     time_s : (B, S, P), centre of gravity, from the first sample
-    spread_s : (B, S, P), standard deviation of the pulse in time
-    first, stop : (B, S, P) int64, samples of the window summed over
+    spread_s2 : (B, S, P), variance of the pulse in time, square seconds
+    first, stop : (B, S, P) int64, blocks of the window summed over
     """
 
     number: NDArray[np.int64]
     state: NDArray[np.int64]
     area: Floats
     time_s: Floats
-    spread_s: Floats
+    spread_s2: Floats
     first: NDArray[np.int64]
     stop: NDArray[np.int64]
 
@@ -87,8 +92,8 @@ class Strips(NamedTuple):
     scale : (S,), newtons a count
     full_scale
         Largest sample the converter delivers; infinite where not known.
-    rate_hz, block
-        Samples a second, samples a block.
+    step_s, block
+        Seconds a sample, samples a block.
     zero
         What samples are added to.
     quantum
@@ -100,7 +105,7 @@ class Strips(NamedTuple):
     in_service: NDArray[np.bool_]
     scale: Floats
     full_scale: float
-    rate_hz: float
+    step_s: float
     block: int
     zero: Any
     quantum: float
@@ -118,12 +123,15 @@ class _Level(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """One strip's record on the way: block sums; mean, variance and quietness of each stretch; the rest."""
+    """One strip's record on the way: sums of fours and of blocks; mean, variance and quietness of each
+    stretch; each pulse's largest block; and what is given and wanted."""
 
+    fours: Any
     sums: Any
     mean: Any
     variance: Any
     quiet: Any
+    top: Any
     strips: Any
     out: Any
 
@@ -134,10 +142,12 @@ def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
     blocks = samples.shape[2] // strips.block
     groups = blocks // STRETCH
     work = _Work(
+        np.empty(samples.shape[2] // 4 + 1, dtype=np.float32),
         np.empty(blocks, dtype=np.float32),
         np.empty(groups),
         np.empty(groups),
         np.empty(groups, dtype=np.bool_),
+        np.empty(MOST_PULSES, dtype=np.int64),
         strips,
         out,
     )
@@ -149,15 +159,16 @@ def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
                 out.number[b, s], out.state[b, s] = 0, LEFT_OUT
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _read_strip(work: Any, row: Any, b: int, s: int) -> Any:
     """Write the pulses of one strip of one vehicle; return their number and the state."""
     strips, rules = work.strips, work.strips.rules
-    sum_blocks(row, strips.block, strips.zero, work.sums)
+    sum_blocks(row, strips.block, strips.zero, work.fours, work.sums)
     if not np.isfinite(stretches(work.sums, work.mean, work.variance)):
         return 0, NOT_FINITE
     noise = max(noise_variance(work.variance), strips.block * strips.quantum * strips.quantum / 12.0)
     peak = peak_of(work.sums, work.variance, noise)
+    noise = max(noise, (_STILLEST * (peak - work.mean.min())) ** 2 if peak > work.mean.min() else 0.0)
     level, slope, known = baseline(work.mean, work.variance, noise, peak, work.quiet)
     if not known:
         return 0, NO_QUIET_ZONE
@@ -173,79 +184,90 @@ def _read_strip(work: Any, row: Any, b: int, s: int) -> Any:
     if found == 0:
         still = noise == 0.0 and np.all(work.variance == 0.0)
         bits |= SILENT | (FLAT if still else 0)
-    elif _clipped(work, row, work.out.first[b, s, :found], work.out.stop[b, s, :found]):
+    elif _clipped(work, row, found, level):
         bits |= CLIPPED
     return found, bits
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _runs(work: Any, level: Any, b: int, s: int) -> Any:
     """Find runs above the baseline; write each; return their number and state bits."""
-    sums, blocks, size = work.sums, work.sums.size, work.strips.block
-    found, bits, done, i = 0, 0, 0, 0
-    while i < blocks:
-        group = i // STRETCH
-        if i % STRETCH == 0 and group < work.variance.size and work.variance[group] <= level.calm:
-            i += STRETCH
+    sums, variance = work.sums, work.variance
+    blocks, groups = sums.size, variance.size
+    found, bits, done = 0, 0, 0
+    for group in range(groups + 1):
+        if group < groups and variance[group] <= level.calm:
             continue
-        if sums[i] - level.start - level.tilt * i <= level.on:
-            i += 1
-            continue
-        first, stop = i, i + 1
-        while stop < blocks and sums[stop] - level.start - level.tilt * stop > level.off:
-            stop += 1
-        while first > done and sums[first - 1] - level.start - level.tilt * (first - 1) > level.off:
-            first -= 1
-        bits |= (CUT_AT_START if first == 0 else 0) | (CUT_AT_END if stop == blocks else 0)
-        long = stop - first > 1  # a pulse is longer than two blocks; a single one is a spark
-        first, stop = max(first - 1, done), min(stop + 1, blocks)
-        if long:
-            if found == MOST_PULSES:
-                return found, bits | TOO_MANY
-            work.out.first[b, s, found], work.out.stop[b, s, found] = first * size, stop * size
-            if not _measure(work, b, s, found):
-                bits |= NO_QUIET_ZONE
-            found += 1
-        done = i = stop
+        i, end = max(group * STRETCH, done), min((group + 1) * STRETCH, blocks)
+        while i < end:
+            if sums[i] - level.start - level.tilt * i <= level.on:
+                i += 1
+                continue
+            first, stop = i, i + 1
+            while stop < blocks and sums[stop] - level.start - level.tilt * stop > level.off:
+                stop += 1
+            while first > done and sums[first - 1] - level.start - level.tilt * (first - 1) > level.off:
+                first -= 1
+            bits |= (CUT_AT_START if first == 0 else 0) | (CUT_AT_END if stop == blocks else 0)
+            long = stop - first > 1  # a pulse is longer than two blocks; a single one is a spark
+            first, stop = max(first - 1, done), min(stop + 1, blocks)
+            if long and found == MOST_PULSES:
+                bits |= TOO_MANY
+            elif long:
+                work.out.first[b, s, found], work.out.stop[b, s, found] = first, stop
+                if not _measure(work, b, s, found):
+                    bits |= NO_QUIET_ZONE
+                found += 1
+            done = i = stop
     return found, bits
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _measure(work: Any, b: int, s: int, at: int) -> bool:
     """Write area, centre and spread of the pulse in its window; return whether its baseline is sure."""
     strips, out = work.strips, work.out
-    first, stop = out.first[b, s, at] // strips.block, out.stop[b, s, at] // strips.block
+    first, stop = out.first[b, s, at], out.stop[b, s, at]
     under, rise = level_beside(work.mean, work.quiet, first // STRETCH, (stop - 1) // STRETCH)
     total, moment, second = 0.0, 0.0, 0.0
+    x, top = 0.0, first
     for k in range(first, stop):
-        y, x = np.float64(work.sums[k]) - under, np.float64(k - first)
+        top = k if work.sums[k] > work.sums[top] else top
+        y = np.float64(work.sums[k]) - under
         total += y
         moment += x * y
         second += x * x * y
+        x += 1.0
+    work.top[at] = top
     centre = moment / total
-    block_s = strips.block / strips.rate_hz
-    out.area[b, s, at] = total * strips.scale[s] / strips.rate_hz
-    out.time_s[b, s, at] = (first + centre + 0.5) * block_s - 0.5 / strips.rate_hz
-    out.spread_s[b, s, at] = np.sqrt(max(second / total - centre * centre, 0.0)) * block_s
+    out.area[b, s, at] = total * strips.scale[s] * strips.step_s
+    out.time_s[b, s, at] = ((first + centre + 0.5) * strips.block - 0.5) * strips.step_s
+    out.spread_s2[b, s, at] = (second / total - centre * centre) * (strips.block * strips.step_s) ** 2
     return bool(abs(rise) * (stop - first) <= 2.0 * strips.rules.unsteady_part * total)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _clipped(work: Any, row: Any, first: Any, stop: Any) -> bool:
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def _clipped(work: Any, row: Any, found: int, level: float) -> bool:
     """Whether the converter stood at its end: at its full scale, or held at its largest value.
 
-    A flat top is evidence only where the unloaded signal is not as still.
+    Looked for around the largest block of each pulse that comes near the highest. A flat top is evidence only
+    where the unloaded signal is not as still.
     """
+    sums, block = work.sums, work.strips.block
+    highest_sum = -np.inf
+    for p in range(found):
+        highest_sum = max(highest_sum, np.float64(sums[work.top[p]]))
     highest, at = -np.inf, 0
-    for p in range(first.size):
-        top = largest(row, first[p], stop[p])
-        if top > highest:
-            highest, at = top, p
+    for p in range(found):
+        if sums[work.top[p]] - level > _NEAR * (highest_sum - level):
+            k = work.top[p]
+            top = largest(row, max(k - 1, 0) * block, min((k + 2) * block, row.size))
+            if top > highest:
+                highest, at = top, k
     if highest >= work.strips.full_scale:
         return True
-    if _longest_run(row, first[at], stop[at], highest) < _HELD:
+    if _longest_run(row, max(at - 1, 0) * block, min((at + 2) * block, row.size), highest) < _HELD:
         return False
-    size = STRETCH * work.strips.block
+    size = STRETCH * block
     calm = np.argmax(work.quiet) * size
     return bool(_longest_still(row[calm : calm + size]) < _HELD // 2)
 
