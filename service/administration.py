@@ -11,6 +11,7 @@ from service.reach import database_of
 from service.settings import Settings
 from store.accounts import add_account, set_disabled, set_password
 from store.blobs import BlobStore
+from store.calibrations import InstalledState, install_state
 from store.connection import Connection, connect
 from store.jobs import FailedJob, failed_jobs, retry_jobs
 from store.migrate import migrate
@@ -57,6 +58,12 @@ async def load_registry_file(settings: Settings, path: Path) -> str:
         f"loaded {len(registry.sites)} sites, {len(registry.stations)} stations, "
         f"{len(registry.devices)} devices, {len(registry.officers)} officers"
     )
+
+
+async def install_calibration(settings: Settings, state: InstalledState) -> bool:
+    """Put a calibration in force; return False where it was installed before; errors as `install_state`."""
+    async with _database(settings) as conn:
+        return await install_state(conn, state)
 
 
 async def create_account(

@@ -12,6 +12,7 @@ import click
 from domain.errors import ConfigurationError
 from evidence import Trust, as_json, as_text, verify_package
 from service import administration
+from service.calibrate_cli import calibrate
 from service.columns_cli import export_group, import_group, screen
 from service.command import explained, read_settings, run_to_end
 from service.doctor import Finding, examine
@@ -265,6 +266,7 @@ def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
     click.echo(f"{counts['accepted']} accepted, {counts['kept']} kept")
 
 
+main.add_command(calibrate)
 main.add_command(import_group)
 main.add_command(screen)
 main.add_command(export_group)

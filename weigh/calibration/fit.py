@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 from domain.errors import ConfigurationError, InputRefused
 from domain.ids import DeviceId, Sha256, StationId
 from domain.refusals import RefusalCode
-from domain.units import PPM
+from domain.units import PPM, utc_text
 from weigh.calibration.gain import MIN_PASSES, StripGains, fit_gains
 from weigh.calibration.passes import WeighedPasses
-from weigh.calibration.state import CalibrationState
+from weigh.calibration.state import ALGORITHM, CalibrationState
 from weigh.calibration.temperature import TemperatureFit, TemperaturePrior, fit_temperature
 from weigh.weighing import with_site
 
@@ -48,18 +47,6 @@ class Installation:
     strip_width_um: int
     strip_noise_ppm: int = 15_000
     follows_temperature: bool = True
-
-
-class _Temperature(TypedDict):
-    """Fields of a calibration that tell how the response follows the temperature."""
-
-    temperature_reference_mk: int
-    temperature_slope_ppb_k: tuple[int, ...]
-    temperature_curve_ppb_k2: tuple[int, ...]
-    temperature_min_mk: int
-    temperature_max_mk: int
-    u_gain_temperature_mk: tuple[int, ...]
-    u_gain_ppm: tuple[int, ...]
 
 
 def fit_calibration(
@@ -101,32 +88,35 @@ def fit_calibration(
     if not alive.any():
         raise _refused("no strip says enough of the weighed passes to be calibrated")
     response = np.where(alive, gains.response, 1.0)
-    base = CalibrationState(
-        version=version,
-        valid_from=valid_from,
-        station=installation.station,
-        device=installation.device,
-        lane=installation.lane,
-        passes=len(passes),
-        passes_sha256=passes_sha256,
-        strip_position_mm=installation.strip_position_mm,
-        strip_width_um=installation.strip_width_um,
-        strip_alive=tuple(1 if each else 0 for each in alive),
-        strip_gain_ppm=_scaled(1.0 / response, PPM),
-        strip_noise_ppm=_noise(gains, alive, installation.strip_noise_ppm),
-        speed_bound_m_h=(),
-        site_bias_ppm=((0,),) * 3,
-        u_site_ppm=((0,),) * 3,
-        u_site_gross_ppm=(0,),
-        conformal_axle_milli=_MILLI,
-        conformal_group_milli=_MILLI,
-        conformal_gross_milli=_MILLI,
-        **temperature,
+    base = CalibrationState.from_document(
+        {
+            "algorithm": ALGORITHM,
+            "version": version,
+            "valid_from": utc_text(valid_from),
+            "station": installation.station,
+            "device": installation.device,
+            "lane": installation.lane,
+            "passes": len(passes),
+            "passes_sha256": passes_sha256,
+            "strip_position_mm": installation.strip_position_mm,
+            "strip_width_um": installation.strip_width_um,
+            "strip_alive": [int(each) for each in alive],
+            "strip_gain_ppm": _scaled(1.0 / response, PPM),
+            "strip_noise_ppm": _noise(gains, alive, installation.strip_noise_ppm),
+            "speed_bound_m_h": [],
+            "site_bias_ppm": [[0]] * 3,
+            "u_site_ppm": [[0]] * 3,
+            "u_site_gross_ppm": [0],
+            "conformal_axle_milli": _MILLI,
+            "conformal_group_milli": _MILLI,
+            "conformal_gross_milli": _MILLI,
+        }
+        | temperature
     )
     return with_site(base, passes)
 
 
-def _temperature(fitted: TemperatureFit) -> _Temperature:
+def _temperature(fitted: TemperatureFit) -> dict[str, object]:
     """Return the fields of a calibration that tell how the response follows the temperature."""
     low = max(round((fitted.low_k - _MARGIN_K) * _MILLI), _COLDEST_MK)
     high = min(round((fitted.high_k + _MARGIN_K) * _MILLI), _HOTTEST_MK)
@@ -143,7 +133,7 @@ def _temperature(fitted: TemperatureFit) -> _Temperature:
     }
 
 
-def _no_temperature(strips: int) -> _Temperature:
+def _no_temperature(strips: int) -> dict[str, object]:
     """Return the same for strips that do not depend on it: one knot, which stands for all temperatures."""
     nothing = (0,) * strips
     return {
