@@ -15,9 +15,10 @@ from domain.ids import DeviceId, SiteId, StationId
 from domain.law import LimitTables, limit_tables
 from domain.registry import Site, StationContext
 from domain.screening import Outcome, Screening
+from service.rule import rule_of
 from service.settings import Settings
 from store.registry import local_day
-from weigh import DecisionRule, screen_records
+from weigh import screen_records
 
 CLOCK_UNRELIABLE = "clock-unreliable"
 """Reason code: the station's clock is, by its own word or by its future time of sending, too far off."""
@@ -47,11 +48,7 @@ class Screener:
     """The decision rule and the law tables of one deployment."""
 
     def __init__(self, settings: Settings) -> None:
-        self._rule = DecisionRule(
-            formula=settings.rule_formula,
-            guard_k_milli=settings.rule_guard_k_milli,
-            default_u_gross_ppm=settings.rule_default_u_gross_ppm,
-        )
+        self._rule = rule_of(settings)
         self._confirmed_rows = settings.law_confirmed_rows
         self._clock_bound = timedelta(milliseconds=settings.clock_bound_ms)
 
