@@ -65,4 +65,4 @@ def _area(row: Floats, peak: int, rate_hz: float) -> float:
 def _without_outliers(values: Floats) -> Floats:
     low, high = np.percentile(values, [25, 75])
     reach = 1.5 * (high - low)
-    return values[(values >= low - reach) & (values <= high + reach)]
+    return np.asarray(values[(values >= low - reach) & (values <= high + reach)])

@@ -2,7 +2,7 @@
 
 Strips that tell the same number of axles are matched in order of time. All their times together fix speed v,
 acceleration a and each axle's place by weighted least squares of x_s = x_axle + v t + a t^2 / 2, which is
-linear in the unknowns; heavy axles have sharper times and weigh more. The load is the pulse's area by the
+linear in the unknowns; heavy pulses have sharper times and count by their area. The load is the area by the
 speed at that very moment: W = (v + a t) / L x integral of (s - baseline) (COST 323, strip sensors).
 """
 
@@ -152,21 +152,20 @@ def _follow(b: int, pulses: Pulses, position: Any, out: Matched) -> int:
 @njit(cache=True, error_model="numpy", nogil=True)
 def _fit(b: int, pulses: Pulses, position: Any, out: Matched) -> bool:
     """Fit x_s = x_i + v t + a t^2 / 2; write v, a, the places x_i, the residual; return whether it can be."""
-    time_s, alive, axles = pulses.time_s[b], out.alive[b], out.axle_count[b]
-    n, x_mean, origin = 0, 0.0, 0.0
+    time_s, area, alive, axles = pulses.time_s[b], pulses.area[b], out.alive[b], out.axle_count[b]
+    n, origin = 0, 0.0
     for s in range(alive.size):
         if alive[s]:
-            n += 1
-            x_mean += position[s]
+            n += axles
             for i in range(axles):
                 origin += time_s[s, i]
-    origin, x_mean = origin / (n * axles), x_mean / n
+    origin /= n
     uu, uq, qq, ux, qx = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(axles):
-        t_mean, q_mean, weight = _means(time_s[:, i], pulses.area[b, :, i], alive, origin)
+        t_mean, q_mean, x_mean = _means(time_s[:, i], area[:, i], alive, position, origin)
         for s in range(alive.size):
             if alive[s]:
-                t = time_s[s, i] - origin
+                t, weight = time_s[s, i] - origin, area[s, i]
                 u, q, x = t - t_mean, 0.5 * t * t - q_mean, position[s] - x_mean
                 uu, uq, qq = uu + weight * u * u, uq + weight * u * q, qq + weight * q * q
                 ux, qx = ux + weight * u * x, qx + weight * q * x
@@ -178,31 +177,31 @@ def _fit(b: int, pulses: Pulses, position: Any, out: Matched) -> bool:
         v, a = (ux * qq - qx * uq) / free, (qx * uu - ux * uq) / free
     square, whole = 0.0, 0.0
     for i in range(axles):
-        t_mean, q_mean, weight = _means(time_s[:, i], pulses.area[b, :, i], alive, origin)
+        t_mean, q_mean, x_mean = _means(time_s[:, i], area[:, i], alive, position, origin)
         place = x_mean - v * t_mean - a * q_mean
         out.place_m[b, i] = place
         for s in range(alive.size):
             if alive[s]:
                 t = time_s[s, i] - origin
-                square += weight * (position[s] - place - v * t - 0.5 * a * t * t) ** 2
-                whole += weight
+                square += area[s, i] * (position[s] - place - v * t - 0.5 * a * t * t) ** 2
+                whole += area[s, i]
     out.origin_s[b], out.speed_m_s[b], out.acceleration_m_s2[b] = origin, v, a
     out.residual_m[b] = np.sqrt(square / whole)
     return bool(np.isfinite(square))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _means(time_s: Any, area: Any, alive: Any, origin: float) -> Any:
-    """Return the means over strips of t, t^2 / 2 and area of one axle."""
-    t_sum, q_sum, a_sum, n = 0.0, 0.0, 0.0, 0
+def _means(time_s: Any, area: Any, alive: Any, position: Any, origin: float) -> Any:
+    """Return the means over strips, by area, of t, t^2 / 2 and the strip's place, for one axle."""
+    t_sum, q_sum, x_sum, whole = 0.0, 0.0, 0.0, 0.0
     for s in range(alive.size):
         if alive[s]:
             t = time_s[s] - origin
-            t_sum += t
-            q_sum += 0.5 * t * t
-            a_sum += area[s]
-            n += 1
-    return t_sum / n, q_sum / n, a_sum / n
+            t_sum += area[s] * t
+            q_sum += area[s] * 0.5 * t * t
+            x_sum += area[s] * position[s]
+            whole += area[s]
+    return t_sum / whole, q_sum / whole, x_sum / whole
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

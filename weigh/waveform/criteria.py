@@ -28,7 +28,7 @@ class Criteria(NamedTuple):
     acceleration_m_s2, residual_m
         Beyond which the speed changed too hard: braking moves load between axles, and the speed under each
         pulse is no longer known. The residual is the root mean square distance of the strip hits from
-        constant acceleration; timing alone makes less than a millimetre of it.
+        constant acceleration; timing makes millimetres of it, most where an axle all but leaves the road.
     longest_contact_m
         A pulse wider than this contact at `slowest_m_s` stood still meanwhile.
     centred
@@ -49,7 +49,7 @@ class Criteria(NamedTuple):
     unsteady_part: float = 0.01
     fewest_strips: int = 2
     acceleration_m_s2: float = 1.0
-    residual_m: float = 0.005
+    residual_m: float = 0.008
     longest_contact_m: float = 0.30
     centred: float = 0.8
     loop_margin_m: float = 0.5
