@@ -4,6 +4,7 @@ Blind review: what earlier rounds decided is absent from the view until the case
 reviewer's own plate field is never filled from the reading.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,17 +12,19 @@ from datetime import datetime
 from api.access import Principal
 from api.axle_chart import AxleChart, axle_chart
 from api.seals import SealChecks
-from api.wiring import Wiring
+from api.waveform_chart import WaveformChart, waveform_chart
+from api.wiring import Blobs, Wiring
 from cases.penalty import Proposal
 from cases.ports import SealReport
 from cases.states import ROUNDS
 from domain.casework import CaseFile, Claim, Review
-from domain.errors import NotFound
+from domain.errors import EvidenceBroken, NotFound
 from domain.events import ClockState, MessageHeader, WeighRecord
-from domain.ids import CaseId
+from domain.ids import CaseId, Sha256
 from domain.plates import PlateReading
 from domain.registry import StationContext
 from domain.screening import Screening
+from domain.weighing import Weighing
 from store.case_queries import ShownCapture, TimelineEntry, exhibit, timeline
 from store.cases import PostgresCaseBook
 
@@ -43,6 +46,9 @@ class ItemView:
     late_captures: list[ShownCapture]
     """Images that arrived after sealing: listed, never shown."""
     chart: AxleChart
+    weighing: Weighing | None
+    """How the platform weighed it, where the station sent a waveform."""
+    waveform: WaveformChart | None
     seal: SealReport
     claim: Claim | None
     """Only a claim that is running."""
@@ -80,6 +86,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
     # The event models are strict about types, which JSON text satisfies and parsed JSON does not.
     record = WeighRecord.model_validate_json(json.dumps(shown.record))
     screening = Screening.model_validate(shown.screening)
+    weighing = None if shown.weighing is None else Weighing.model_validate(shown.weighing)
     running = claim if claim is not None and claim.expires_at > now else None
     undecided = case.state in ROUNDS
     return ItemView(
@@ -89,6 +96,8 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         context=StationContext.model_validate(shown.context),
         screening=screening,
         reading=None if shown.reading is None else PlateReading.model_validate(shown.reading),
+        weighing=weighing,
+        waveform=await asyncio.to_thread(_waveform, wiring.blobs, shown.wire_blob, weighing),
         chart=axle_chart(screening.groups, spacings_mm=record.spacings_mm, u_axle_ppm=record.u_axle_ppm),
         proposal=Proposal.model_validate(case.proposal),
         captures=[capture for capture in shown.captures if capture.in_evidence],
@@ -106,3 +115,16 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         round=ROUNDS.get(case.state),
         now=now,
     )
+
+
+def _waveform(blobs: Blobs, blob: Sha256 | None, weighing: Weighing | None) -> WaveformChart | None:
+    """Return the picture of what was weighed; reads the blob, to be run in a thread.
+
+    A blob that is gone or altered costs the picture, not the page: the seal says what is wrong.
+    """
+    if blob is None or weighing is None:
+        return None
+    try:
+        return waveform_chart(blobs.get(blob), weighing)
+    except (NotFound, EvidenceBroken):
+        return None

@@ -24,10 +24,13 @@ PASSWORDS_AT_ONCE = 2
 
 
 class Blobs(Protocol):
-    """Where the images lie."""
+    """Where images and waveforms lie."""
 
     def path(self, digest: Sha256, /) -> Path:
         """Return where the bytes of this digest lie, whether they are there or not."""
+
+    def get(self, digest: Sha256, /) -> bytes:
+        """Return the bytes, checked against the digest; raises `NotFound` or `EvidenceBroken`."""
 
 
 def utc_now() -> datetime:

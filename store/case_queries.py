@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.rows import class_row, dict_row
 
 from domain.casework import CaseFile, CaseState, QueueFilter
-from domain.ids import CaseId
+from domain.ids import CaseId, Sha256
 from store.cases import BEHIND, IN_QUEUE, SELECT_CASE, case_from_row, queue_values
 from store.connection import Connection
 
@@ -60,6 +60,8 @@ class Exhibit:
     context: dict[str, Any]
     screening: dict[str, Any]
     header: dict[str, Any]
+    weighing: dict[str, Any] | None
+    wire_blob: Sha256 | None
     reading: dict[str, Any] | None
     captures: list[ShownCapture]
     packages: list[ShownPackage]
@@ -107,7 +109,7 @@ async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exh
     """Return what is known of a passage, or None where it is not stored."""
     async with conn.cursor(row_factory=dict_row) as rows:
         await rows.execute(
-            """SELECT record, context, screening, header,
+            """SELECT record, context, screening, header, weighing, wire_blob,
                    (SELECT r.reading FROM reading r WHERE r.event_id = p.event_id
                     ORDER BY r.supplement DESC LIMIT 1) AS reading
                FROM passage p WHERE event_id = %s AND captured_at = %s""",

@@ -81,8 +81,9 @@ class PassageRow:
 
     @property
     def wire_blob(self) -> Sha256 | None:
-        """The blob that is the message's body, where that is too large for the row."""
-        if len(self.wire.payload) - self.wire.body_offset <= INLINE_PAYLOAD_BYTES:
+        """The blob that is the message's body: of every waveform, and of what is too large for the row."""
+        size = len(self.wire.payload) - self.wire.body_offset
+        if self.weighing is None and size <= INLINE_PAYLOAD_BYTES:
             return None
         return self.body_sha256 or self.wire.body_sha256
 

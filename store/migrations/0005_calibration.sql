@@ -3,7 +3,7 @@
 -- domain.weighing.Weighing; null where the station weighed.
 ALTER TABLE passage ADD COLUMN weighing jsonb;
 
--- A large body lies in the blob store; wire_payload then holds only what came before it (MQTT 3.1.1's frame).
+-- A waveform, or another large body, lies in the blob store; wire_payload then holds only what came before it (MQTT 3.1.1's frame).
 ALTER TABLE passage ADD COLUMN wire_blob text REFERENCES blob;
 
 CREATE INDEX passage_wire_blob ON passage (wire_blob) WHERE wire_blob IS NOT NULL;

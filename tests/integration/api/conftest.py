@@ -52,7 +52,7 @@ def served_office(database_url: str, tmp_path: Path) -> Iterator[ServedOffice]:
         try:
             office = Office(pool, tmp_path)
             await office.furnish()
-            cases = [await office.open_case(number) for number in range(CASES)]
+            cases = [await office.open_case(number, waveform=number == CASES - 1) for number in range(CASES)]
             config = uvicorn.Config(create_app(office.wiring()), host="127.0.0.1", port=0, log_config=None)
             server = _Server(config)
             serving = asyncio.create_task(server.serve())

@@ -203,3 +203,36 @@ def test_the_pictures_of_the_documentation_can_be_taken(
     for name in ("queue.png", "review.png", "passage.png", "stations.png"):
         assert (tmp_path / name).stat().st_size > 20_000
     page.context.close()
+
+
+def test_a_waveform_is_shown_with_its_axles(served_office: ServedOffice, window: BrowserContext) -> None:
+    problems = list[str]()
+    page = new_page(window, problems)
+    sign_in(page, served_office, "limei")
+    page.goto(f"{served_office.address}/cases/{served_office.cases[0].case_id}")
+    expect(page.locator("#waveform")).to_have_count(0)
+    case = served_office.cases[-1]
+    page.goto(f"{served_office.address}/cases/{case.case_id}")
+    card = page.locator("#waveform")
+    expect(card.locator("h2")).to_have_text("原始波形")
+    expect(card.locator("path.signal")).to_have_count(3)
+    expect(card.locator("path.signal-unused")).to_have_count(1)
+    expect(card.locator("line.mark")).to_have_count(3 * 6)
+    expect(card.locator("tbody tr")).to_have_count(6)
+    expect(card.locator("tbody tr").first).to_contain_text("1.1 %")
+    assert_accessible(page)
+    assert problems == []
+
+
+def test_a_waveform_that_is_gone_costs_the_picture_and_not_the_page(
+    served_office: ServedOffice, window: BrowserContext
+) -> None:
+    case = served_office.cases[-1]
+    for blob in (served_office.office.blobs.root / "sha256").rglob("*"):
+        if blob.is_file() and blob.read_bytes().startswith(b"ZCWF"):
+            blob.unlink()
+    page = new_page(window, [])
+    sign_in(page, served_office, "limei")
+    page.goto(f"{served_office.address}/cases/{case.case_id}")
+    expect(page.locator("#waveform")).to_contain_text("无法从存储中读取波形")
+    expect(page.locator("#axles")).to_be_visible()

@@ -12,6 +12,9 @@ from api import languages, words
 from cases.reasons import REJECT_REASONS
 from evidence.policy import LAYERS
 from weigh import DOUBTS, STATISTICS
+from weigh.live import HELD
+
+_AT_SCREENING = ("clock-unreliable", "drift-alarm")
 
 API = Path(languages.__file__).parent
 
@@ -65,7 +68,9 @@ def test_choice_of_language(query: str, cookie: str, accept: str, language: str)
     assert languages.language_of(Request(scope)) == language
 
 
-@pytest.mark.parametrize("code", [*LAYERS, *DOUBTS, *STATISTICS, *(reason.code for reason in REJECT_REASONS)])
+@pytest.mark.parametrize(
+    "code", [*LAYERS, *DOUBTS, *STATISTICS, *HELD, *_AT_SCREENING, *(one.code for one in REJECT_REASONS)]
+)
 def test_codes_shown_to_reviewers_have_words_in_both_languages(code: str) -> None:
     chinese, english = words.word(code, "zh-CN"), words.word(code, "en")
     assert chinese not in {code, english}
