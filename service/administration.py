@@ -28,7 +28,7 @@ async def migrate_database(settings: Settings) -> list[str]:
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Connection]:
+async def open_database(settings: Settings) -> AsyncIterator[Connection]:
     """Yield a connection to the installation's database, up to date; committed at the end."""
     async with database_of(settings) as url:
         await migrate(url)
@@ -52,7 +52,7 @@ async def load_registry_file(settings: Settings, path: Path) -> str:
                 f"{path}: device {device.station_id}/{device.device_id} names the decoder "
                 f"{device.decoder!r}; choose from: {', '.join(decoders)}"
             )
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         await load_registry(conn, registry)
     return (
         f"loaded {len(registry.sites)} sites, {len(registry.stations)} stations, "
@@ -62,7 +62,7 @@ async def load_registry_file(settings: Settings, path: Path) -> str:
 
 async def install_calibration(settings: Settings, state: InstalledState) -> bool:
     """Put a calibration in force; return False where it was installed before; errors as `install_state`."""
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         return await install_state(conn, state)
 
 
@@ -70,7 +70,7 @@ async def create_account(
     settings: Settings, username: str, *, role: str, officer: str | None, password: str
 ) -> None:
     """Create an account that may sign in; errors as `store.accounts.add_account`."""
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         await add_account(
             conn,
             username=username,
@@ -82,25 +82,25 @@ async def create_account(
 
 async def disable_account(settings: Settings, username: str, *, disabled: bool) -> None:
     """Shut an account out, its open sessions included, or let it in again; errors as `set_disabled`."""
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         await set_disabled(conn, username, disabled)
 
 
 async def change_password(settings: Settings, username: str, password: str) -> None:
     """Replace an account's password and end its sessions; errors as `store.accounts.set_password`."""
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         await set_password(conn, username, hash_password(password))
 
 
 async def list_failed_jobs(settings: Settings) -> list[FailedJob]:
     """Return the jobs that keep failing."""
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         return await failed_jobs(conn, limit=_MOST_LISTED)
 
 
 async def retry_failed_jobs(settings: Settings, job_id: int | None) -> list[int]:
     """Have one failing job, or all, tried again; errors as `store.jobs.retry_jobs`."""
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         return await retry_jobs(conn, job_id)
 
 
@@ -114,7 +114,7 @@ async def export_quarantined(settings: Settings, quarantine_id: int, path: Path)
     NotFound
         Nothing in quarantine has this id.
     """
-    async with _database(settings) as conn:
+    async with open_database(settings) as conn:
         message = await quarantined(conn, quarantine_id)
         payload = await quarantined_payload(conn, BlobStore(settings.blob_root), quarantine_id)
     try:

@@ -1,6 +1,7 @@
 """The commands `zhichao calibrate ...`: from weighed passes to a calibration, and how accurate it is."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,32 @@ def install(file: Path) -> None:
     click.echo(
         f"{name}: in force from {utc_text(state.valid_from)}" if new else f"{name} was installed before"
     )
+
+
+@calibrate.command("health")
+@click.option("--station", required=True, help="Station id in the registry.")
+@click.option("--device", required=True, help="Device id of the weighing device.")
+@click.option("--lane", type=int, default=1, show_default=True, help="Lane the strips lie in.")
+@click.option(
+    "--passages",
+    type=click.IntRange(1, 100_000),
+    default=2_000,
+    show_default=True,
+    help="Latest passages used.",
+)
+@explained
+def health(*, station: str, device: str, lane: int, passages: int) -> None:
+    """Say which strips of a lane are dead, flat, noisy or drifting against the others.
+
+    Judged on the latest ordinary passages, with no reference load. The exit status is 0 if all are sound.
+    """
+    from service.strip_health import health_text, lane_health  # noqa: PLC0415 (numpy, not for --help)
+
+    found = run_to_end(
+        lane_health(read_settings(), StationId(station), DeviceId(device), lane, most_passages=passages)
+    )
+    click.echo(health_text(found))
+    sys.exit(0 if found.sound else 1)
 
 
 @calibrate.command("report")

@@ -48,14 +48,6 @@ def depends_on_temperature(state: CalibrationState) -> bool:
     return any(state.temperature_slope_ppb_k) or any(state.temperature_curve_ppb_k2)
 
 
-def temperature_covered(state: CalibrationState, temperature_k: Floats) -> Bools:
-    """Return where the temperature lies in the range the calibration was fitted on, (B,)."""
-    if not depends_on_temperature(state) and len(state.u_gain_ppm) == 1:
-        return np.ones(np.shape(temperature_k), dtype=np.bool_)
-    low, high = state.temperature_min_mk * _MILLI, state.temperature_max_mk * _MILLI
-    return np.asarray((temperature_k >= low) & (temperature_k <= high))
-
-
 def u_gain(state: CalibrationState, temperature_k: Floats) -> Floats:
     """Return the relative standard uncertainty of the gain, (B,); NaN outside the knots."""
     figures = np.array(state.u_gain_ppm) / PPM

@@ -18,7 +18,7 @@ import json
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,6 @@ from domain.refusals import RefusalCode
 from weigh.calibration.run_length import MOST_SLACK, threshold
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Integers = NDArray[np.integer[Any]]
 
 BATCH = 50
 _PPM = 1e-6
@@ -123,29 +121,6 @@ class DriftState(BaseModel):
             raise ConfigurationError(f"drift state: not a JSON document: {error}") from None
 
 
-def steer_loads(
-    axle_kg: Floats, axle_count: Integers, gross_kg: Floats, usable: Bools, rule: DriftRule
-) -> Floats:
-    """Return the steer axles the alarm looks at, in order, (N,).
-
-    Parameters
-    ----------
-    axle_kg : (B, A), calibrated
-    axle_count : (B,)
-    gross_kg : (B,), calibrated
-    usable : (B,), weighings nothing speaks against
-    """
-    steer = axle_kg[:, 0]
-    chosen = (
-        usable
-        & np.isin(axle_count, rule.axle_counts)
-        & (gross_kg >= rule.min_gross_kg)
-        & np.isfinite(steer)
-        & (steer > 0.0)
-    )
-    return np.asarray(steer[chosen], dtype=np.float64)
-
-
 def watch(state: DriftState, steer_kg: Floats) -> DriftState:
     """Return the state after further steer axles, (N,), in the order they passed."""
     if not (np.isfinite(steer_kg).all() and (steer_kg > 0.0).all()):
@@ -155,18 +130,6 @@ def watch(state: DriftState, steer_kg: Floats) -> DriftState:
     for mean in loads[: full * BATCH].reshape(full, BATCH).mean(axis=1):
         state = _after_batch(state, float(mean))
     return state.model_copy(update={"pending": tuple(loads[full * BATCH :].tolist())})
-
-
-def run_lengths(standard: Floats, slack: float, bound: float) -> NDArray[np.int64]:
-    """Return after how many batches each row of standardised means, (R, N), gives an alarm; 0 for none."""
-    high = np.zeros(len(standard))
-    low = np.zeros(len(standard))
-    length = np.zeros(len(standard), dtype=np.int64)
-    for batch, z in enumerate(standard.T, start=1):
-        high = np.maximum(0.0, high + z - slack)
-        low = np.maximum(0.0, low - z - slack)
-        length[(length == 0) & (np.maximum(high, low) > bound)] = batch
-    return length
 
 
 def _after_batch(state: DriftState, mean_kg: float) -> DriftState:

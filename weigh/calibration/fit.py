@@ -11,6 +11,7 @@ from domain.ids import DeviceId, Sha256, StationId
 from domain.refusals import RefusalCode
 from domain.units import PPM, utc_text
 from weigh.calibration.gain import MIN_PASSES, StripGains, fit_gains
+from weigh.calibration.health import HealthRule, Verdict, strip_health
 from weigh.calibration.passes import WeighedPasses
 from weigh.calibration.state import ALGORITHM, CalibrationState
 from weigh.calibration.temperature import TemperatureFit, TemperaturePrior, fit_temperature
@@ -24,6 +25,8 @@ _MARGIN_K = 15.0
 """How far outside the passes' temperatures a vehicle is weighed at all, with u growing."""
 _KNOTS = 25
 _COLDEST_MK, _HOTTEST_MK = 180_000, 380_000
+_AXLES = 100
+"""Enough to tell a dead or flat strip from a sound one, which weighed passes are few for."""
 _NOISY = 1.5
 """A strip that scatters more than this many times the median has noise of its own."""
 
@@ -61,7 +64,7 @@ def fit_calibration(
 ) -> CalibrationState:
     """Return the calibration that weighed passes say.
 
-    A strip that says nothing, or too little, in most passes is left out as not alive.
+    A strip that says nothing in most passes, or the same of every axle, is left out as not alive.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def fit_calibration(
     else:
         gains, temperature = fit_gains(ratio, min_passes=min_passes), _no_temperature(strips)
     # A strip that lacks a pass's load would cost the site's bias the whole pass: most passes must have it.
-    alive = gains.determined & (np.isfinite(ratio).mean(axis=0) >= 0.5)
+    alive = gains.determined & (np.isfinite(ratio).mean(axis=0) >= 0.5) & ~_useless(passes, gains)
     if not alive.any():
         raise _refused("no strip says enough of the weighed passes to be calibrated")
     response = np.where(alive, gains.response, 1.0)
@@ -114,6 +117,14 @@ def fit_calibration(
         | temperature
     )
     return with_site(base, passes)
+
+
+def _useless(passes: WeighedPasses, gains: StripGains) -> NDArray[np.bool_]:
+    """Return which strips are dead or say the same of every axle, (S,), if the axles are enough to tell."""
+    verdicts = strip_health(
+        passes.strip_load[passes.axle] / gains.response, HealthRule(min_axles=_AXLES)
+    ).verdict
+    return np.array([verdict in (Verdict.DEAD, Verdict.FLAT) for verdict in verdicts])
 
 
 def _temperature(fitted: TemperatureFit) -> dict[str, object]:

@@ -4,6 +4,7 @@ No reference load is needed. What all strips do together is not seen here: that 
 (`weigh.calibration.drift`) and the weighed passes'.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError
+from domain.units import PPM
 from weigh.calibration import robust
 
 Floats = NDArray[np.float64]
@@ -107,6 +109,16 @@ def strip_health(load: Floats, rule: HealthRule | None = None) -> StripHealth:
         _verdict(silent[s], slope[s], spread[s] / usual, (change[s], errors[s]), rule) for s in range(strips)
     )
     return StripHealth(verdicts, silent, slope, spread, change)
+
+
+def health_of_lists(
+    loads: Sequence[Sequence[int | None]], gain_ppm: Sequence[int], rule: HealthRule | None = None
+) -> StripHealth:
+    """Return the strips' health from rows of whole numbers, as stored; None where a strip was left out."""
+    table = np.array(
+        [[np.nan if load is None else load for load in row] for row in loads], dtype=np.float64
+    ).reshape(len(loads), len(gain_ppm))
+    return strip_health(table * (np.array(gain_ppm) / PPM), rule)
 
 
 def _verdict(

@@ -4,19 +4,19 @@ import json
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError, InputRefused
 from tests.counts import count
 from weigh.calibration.drift import (
     BATCH,
     Alarm,
-    DriftRule,
     DriftState,
-    run_lengths,
-    steer_loads,
     watch,
 )
 from weigh.calibration.run_length import one_sided, threshold, two_sided
+
+Floats = NDArray[np.float64]
 
 STEER_KG, STEER_SD = 6_500.0, 0.062
 """A mean steer axle and its relative deviation at which a shift of 1 % is found after about 460 axles."""
@@ -30,9 +30,7 @@ def learnt(seed: int = 1) -> tuple[DriftState, np.random.Generator]:
     return watch(state, steer(rng, state.rule.learning_batches * BATCH)), rng
 
 
-def steer(
-    rng: np.random.Generator, axles: int, factor: float = 1.0
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def steer(rng: np.random.Generator, axles: int, factor: float = 1.0) -> Floats:
     return np.asarray(STEER_KG * factor * (1 + STEER_SD * rng.standard_normal(axles)))
 
 
@@ -45,6 +43,18 @@ def oracle(means: list[float], reference: float, sd: float, slack: float, bound:
         if high > bound or low > bound:
             return number, "high" if high >= low else "low"
     return 0, "quiet"
+
+
+def run_lengths(standard: Floats, slack: float, bound: float) -> NDArray[np.int64]:
+    """After how many batches each row of standardised means, (R, N), gives an alarm; 0 for none."""
+    high = np.zeros(len(standard))
+    low = np.zeros(len(standard))
+    length = np.zeros(len(standard), dtype=np.int64)
+    for batch, z in enumerate(standard.T, start=1):
+        high = np.maximum(0.0, high + z - slack)
+        low = np.maximum(0.0, low - z - slack)
+        length[(length == 0) & (np.maximum(high, low) > bound)] = batch
+    return length
 
 
 @pytest.mark.parametrize(
@@ -171,17 +181,3 @@ def test_an_unfit_state_is_refused_by_name(field: str, value: object) -> None:
     document = {**DriftState(calibration_version=1).to_document(), field: value}
     with pytest.raises(ConfigurationError, match=field):
         DriftState.from_document(document)
-
-
-def test_only_usable_loaded_five_and_six_axle_trucks_are_looked_at() -> None:
-    axles = np.array(
-        [[6_000.0, 1.0], [6_100.0, 1.0], [6_200.0, 1.0], [6_300.0, 1.0], [np.nan, 1.0], [6_400.0, 1.0]]
-    )
-    chosen = steer_loads(
-        axles,
-        np.array([6, 5, 4, 6, 6, 6]),
-        np.array([40_000.0, 30_000.0, 40_000.0, 29_999.0, 40_000.0, 40_000.0]),
-        np.array([True, True, True, True, True, False]),
-        DriftRule(),
-    )
-    assert chosen.tolist() == [6_000.0, 6_100.0]

@@ -63,6 +63,12 @@ def test_a_strip_dead_throughout_is_left_out() -> None:
     assert state.strip_alive == tuple(int(strip != 5) for strip in range(STRIPS))
 
 
+def test_a_strip_that_says_the_same_of_every_axle_is_left_out() -> None:
+    passes = weighed(12, 40)
+    passes.strip_load[:, :, 4] = 5_000.0
+    assert fit(passes).strip_alive == tuple(int(strip != 4) for strip in range(STRIPS))
+
+
 def test_a_noisy_strip_is_told_to_be_noisy() -> None:
     passes = weighed(3, 60)
     noise = 1 + 0.4 * np.random.default_rng(1).standard_normal(passes.strip_load.shape[:2])

@@ -14,7 +14,6 @@ from tests.unit.weigh.calibration.states import two_strips
 from weigh.calibration.apply import (
     gain_factors,
     site_bias,
-    temperature_covered,
     u_gain,
     u_site,
     u_site_gross,
@@ -118,7 +117,6 @@ def test_an_unknown_temperature_gives_no_figure_where_it_matters() -> None:
     state, unknown = two_strips(), np.array([np.nan])
     assert np.isnan(gain_factors(state, unknown)[0, 0])
     assert np.isnan(u_gain(state, unknown)).all()
-    assert not temperature_covered(state, unknown).any()
 
 
 def test_a_response_that_the_polynomial_turns_negative_gives_no_figure() -> None:
