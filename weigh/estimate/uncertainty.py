@@ -1,7 +1,8 @@
 """Standard uncertainty of axles, groups and gross mass: u^2 = u_vehicle^2 + u_site^2 + u_gain^2.
 
-What is a vehicle's own differs from axle to axle and adds up by squares. The site's bias is common to
-axles of a type, and the gain to all of them: over a group or a vehicle they add up as they are.
+What is a vehicle's own differs from axle to axle, but not quite independently: its axles have springs of
+one kind and bear loads alike. The site's bias is common to axles of a type, and the gain to all of them:
+over a group or a vehicle these two add up as they are.
 Shapes: B vehicles, A axles.
 """
 
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError
 from weigh.estimate.kernel import Floats
+
+ALIKE = 0.2
+"""Correlation of the own deviations of two axles of a vehicle. An assumption, set on simulated trucks."""
 
 _LONGEST_GROUP = 3
 
@@ -50,7 +54,8 @@ def u_axle(axle_kg: Floats, terms: Terms, factor: float = 1.0) -> Floats:
 
 def u_gross(axle_kg: Floats, terms: Terms, factor: float = 1.0) -> Floats:
     """Return the standard uncertainty of the gross mass, kg, (B,)."""
-    own = np.square(terms.vehicle * axle_kg).sum(axis=1)
+    deviation = terms.vehicle * axle_kg
+    own = _together(np.square(deviation).sum(axis=1), deviation.sum(axis=1))
     common = np.square(terms.site_gross) + np.square(terms.gain)
     return np.asarray(factor * np.sqrt(own + common * np.square(axle_kg.sum(axis=1))))
 
@@ -67,9 +72,15 @@ def u_group(
     if size.shape != axle_kg.shape or size.min(initial=0) < 0 or size.max(initial=0) > _LONGEST_GROUP:
         raise ConfigurationError(f"groups must be (B, A), of 0 to {_LONGEST_GROUP} axles")
     load = _over_group(axle_kg, size)
-    own = _over_group(np.square(terms.vehicle * axle_kg), size)
+    deviation = terms.vehicle * axle_kg
+    own = _together(_over_group(np.square(deviation), size), _over_group(deviation, size))
     site = _over_group(terms.site * axle_kg, size)
     return load, factor * np.sqrt(own + np.square(site) + np.square(terms.gain[:, None] * load))
+
+
+def _together(squares: Floats, total: Floats) -> Floats:
+    """Return the variance of a sum of alike deviations, from the sum of their squares and their sum."""
+    return np.asarray((1.0 - ALIKE) * squares + ALIKE * np.square(total))
 
 
 def _over_group(figures: Floats, size: NDArray[np.integer[Any]]) -> Floats:

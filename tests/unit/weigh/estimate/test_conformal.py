@@ -1,6 +1,7 @@
 """Conformal factors keep the promise of coverage with however few passes, whatever the errors look like."""
 
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from domain.errors import ConfigurationError
 from tests.counts import count
 from weigh.estimate import conformal_factor
 from weigh.estimate.conformal import COVERAGE, FEWEST, TWO_SIDED, WITHOUT_PROOF
+
+NORMAL = NormalDist()
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
@@ -31,11 +34,25 @@ def test_a_new_error_lies_inside_as_often_as_promised(name: str, passes: int) ->
     inside = 0
     for _ in range(trials):
         drawn = ERRORS[name](rng, passes + 1)
-        inside += drawn[-1] <= TWO_SIDED * conformal_factor(drawn[:-1])
+        inside += drawn[-1] <= TWO_SIDED * conformal_factor(drawn[:-1], model_counts=0)
     rank = int(np.ceil(COVERAGE * (passes + 1) - 1e-9))
     exact = rank / (passes + 1)
     assert exact >= COVERAGE
     assert abs(inside / trials - exact) < 4.5 * np.sqrt(exact * (1 - exact) / trials)
+
+
+@pytest.mark.parametrize("too_small", [0.8, 1.0, 1.25])
+def test_the_model_steadies_the_factor_and_fades_with_many_passes(too_small: float) -> None:
+    rng = np.random.default_rng(5)
+    trials = count(10_000, reduced=1_000)
+    few = [too_small * np.abs(rng.standard_normal(40)) for _ in range(trials)]
+    alone = np.array([conformal_factor(scores, model_counts=0) for scores in few])
+    steadied = np.array([conformal_factor(scores) for scores in few])
+    assert steadied.std() < 0.75 * alone.std()
+    covered = NORMAL.cdf(TWO_SIDED * np.median(steadied) / too_small) * 2 - 1
+    assert 0.92 < covered < 0.985
+    many = too_small * np.abs(rng.standard_normal(100_000))
+    assert conformal_factor(many) == pytest.approx(too_small, rel=0.02)
 
 
 def test_normal_errors_with_a_right_u_need_no_factor() -> None:
@@ -45,7 +62,7 @@ def test_normal_errors_with_a_right_u_need_no_factor() -> None:
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=FEWEST, max_size=100))
 def test_the_factor_is_a_score_and_enough_scores_lie_below(scores: list[float]) -> None:
-    width = conformal_factor(np.array(scores)) * TWO_SIDED
+    width = conformal_factor(np.array(scores), model_counts=0) * TWO_SIDED
     below = sum(score <= width * (1 + 1e-12) for score in scores)
     assert below >= COVERAGE * (len(scores) + 1) - 1e-6
     assert min(abs(width - score) for score in scores) <= 1e-9 * max(width, 1.0)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from domain.errors import ConfigurationError
 from tests.counts import count
 from weigh.estimate import Terms, u_axle, u_gross, u_group
+from weigh.estimate.uncertainty import ALIKE
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +34,8 @@ def test_gross_and_groups_are_as_uncertain_as_errors_drawn_so() -> None:
     rng = np.random.default_rng(8)
     draws = count(400_000, reduced=60_000)
     t = terms()
-    own = rng.standard_normal((draws, 6)) * t.vehicle
+    alike = np.sqrt(ALIKE) * rng.standard_normal((draws, 1))
+    own = (alike + np.sqrt(1.0 - ALIKE) * rng.standard_normal((draws, 6))) * t.vehicle
     gain = rng.standard_normal((draws, 1)) * t.gain
     gross_error = (own * AXLES_KG).sum(1) + AXLES_KG.sum() * (
         gain[:, 0] + rng.standard_normal(draws) * t.site_gross
