@@ -168,7 +168,10 @@ def _read_strip(work: Any, row: Any, b: int, s: int) -> Any:
         return 0, NOT_FINITE
     noise = max(noise_variance(work.variance), strips.block * strips.quantum * strips.quantum / 12.0)
     peak = peak_of(work.sums, work.variance, noise)
-    noise = max(noise, (_STILLEST * (peak - work.mean.min())) ** 2 if peak > work.mean.min() else 0.0)
+    lowest = work.mean.min()
+    if lowest <= -strips.full_scale * strips.block:
+        return 0, CLIPPED
+    noise = max(noise, (_STILLEST * max(peak - lowest, 0.0)) ** 2)
     level, slope, known = baseline(work.mean, work.variance, noise, peak, work.quiet)
     if not known:
         return 0, NO_QUIET_ZONE

@@ -30,6 +30,9 @@ _LEAST_SHARE = 0.1
 _LEAST_STRETCHES = 2
 _SPAN_FOR_SLOPE = 0.5
 
+_NEAR = 8
+"""Stretches beside a pulse among which one must be quiet, besides twice the pulse's own length."""
+
 _BESIDE = 4
 """Quiet stretches taken on each side of a pulse: their noise is then small against the pulse's own."""
 
@@ -156,21 +159,24 @@ def level_beside(mean: Any, quiet: Any, first: int, last: int) -> Any:
 
     Returns
     -------
-    Level in block sums at the middle of the pulse, and the rise from one side to the other; the rise is 0
-    where only one side has a quiet stretch.
+    Level in block sums at the middle of the pulse, and the rise from one side to the other: 0 where the
+    record ends on one side, infinite where a side has no quiet stretch near.
     """
+    near = _NEAR + 2 * (last - first)
     left, left_at, n = 0.0, 0.0, 0
     g = first - 1
-    while g >= 0 and n < _BESIDE:
+    while g >= 0 and n < _BESIDE and (n > 0 or first - g <= near):
         if quiet[g]:
             left, left_at, n = left + mean[g], left_at + g, n + 1
         g -= 1
     right, right_at, m = 0.0, 0.0, 0
-    g = last + 1
-    while g < mean.size and m < _BESIDE:
-        if quiet[g]:
-            right, right_at, m = right + mean[g], right_at + g, m + 1
-        g += 1
+    h = last + 1
+    while h < mean.size and m < _BESIDE and (m > 0 or h - last <= near):
+        if quiet[h]:
+            right, right_at, m = right + mean[h], right_at + h, m + 1
+        h += 1
+    if (n == 0 and (g >= 0 or m == 0)) or (m == 0 and h < mean.size):
+        return 0.0, np.inf
     if n == 0:
         return right / m, 0.0
     if m == 0:
