@@ -1,4 +1,4 @@
-"""The reference pages of settings and commands, made from the code: ``python -m service.reference PAGE``.
+"""Reference pages of settings, commands and columns, made from the code: ``python -m service.reference PAGE``.
 
 The pages are committed, and a test compares them with what this prints.
 """
@@ -32,6 +32,17 @@ configuration cannot work. `make run ARGS="..."` is `python -m service.demo ...`
 `python -m service.reference commands`.
 """
 
+_COLUMNS_INTRO = """# Columns
+
+The Parquet files that `zhichao import`, `export` and `screen` write and read; how they are used is told in
+[import and re-screen](../how-to/import-and-rescreen.md). Whole numbers carry their unit in the name: kg, mm,
+m/h, millikelvin, and ppm for ratios. Times are UTC; a day is the day at the place. A file says its schema in
+its metadata under `zhichao.schema`. A file of another program may be read too: it needs exactly these
+columns, in any order, and no others. A column that changes makes a new version of its schema. The findings' rule
+(`zhichao.formula`, `zhichao.guard_k_milli` and so on) and `zhichao.algorithm` stand in their file's metadata.
+This page is made by `python -m service.reference columns`.
+"""
+
 
 def settings_page() -> str:
     """Return docs/reference/settings.md."""
@@ -40,6 +51,22 @@ def settings_page() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return _SETTINGS_INTRO + "\n".join(rows) + "\n"
+
+
+def columns_page() -> str:
+    """Return docs/reference/columns.md: the schemas of our Parquet files."""
+    # Here, because Arrow takes a second to load.
+    from store.columnar_schemas import SCHEMAS, described, name_of  # noqa: PLC0415
+
+    sections = []
+    for schema in SCHEMAS:
+        rows = [
+            f"| `{one.name}` | {one.type} | {'or null' if one.nullable else ''} | {_escaped(one.meaning)} |"
+            for one in described(schema)
+        ]
+        table = "\n".join(("| column | type | | meaning |", "|---|---|---|---|", *rows))
+        sections.append(f"\n## `{name_of(schema)}`\n\n{table}\n")
+    return _COLUMNS_INTRO + "".join(sections)
 
 
 def commands_page() -> str:
@@ -78,7 +105,7 @@ def _escaped(text: str) -> str:
 
 def main() -> None:
     """Print the page named on the command line."""
-    pages = {"settings": settings_page, "commands": commands_page}
+    pages = {"settings": settings_page, "commands": commands_page, "columns": columns_page}
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""
     if wanted not in pages:
         sys.exit(f"usage: python -m service.reference {{{'|'.join(pages)}}}")

@@ -7,9 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from domain.errors import ConfigurationError, InputRefused
 from domain.ids import DeviceId, SiteId, StationId, sha256_of
 from domain.law import LimitTables, limit_tables
+from domain.refusals import RefusalCode
 from domain.registry import UNKNOWN_DIRECTION, Site, StationContext
 from store.columnar import ColumnWriter, parquet_files, read_batches
 from store.columnar_records import RecordBatch, Words, tally
@@ -168,7 +171,14 @@ def _ragged(records: RecordBatch, contexts: Words) -> RaggedRecords:
 
 def _contexts(documents: Sequence[str]) -> list[StationContext]:
     """Return the contexts the documents say, behind the one of those that have none."""
-    return [_NOWHERE, *(StationContext.model_validate_json(one) for one in documents)]
+    try:
+        return [_NOWHERE, *(StationContext.model_validate_json(one) for one in documents)]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole document"
+        raise InputRefused(
+            RefusalCode.FIELD_INVALID, f"column context is no station's context: {place}: {first['msg']}"
+        ) from None
 
 
 def _tables(days: Sequence[date], confirmed_rows: frozenset[str]) -> list[LimitTables]:

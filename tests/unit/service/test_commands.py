@@ -8,13 +8,18 @@ from click.testing import CliRunner
 
 from evidence import create_keys, trust_bytes, trust_file
 from service.cli import main
-from service.reference import commands_page
+from service.reference import columns_page, commands_page
 from tests.components import ROOT
 
 
 def test_the_reference_page_is_what_the_commands_print() -> None:
     page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     assert page == commands_page(), "run: python -m service.reference commands > docs/reference/commands.md"
+
+
+def test_the_columns_page_is_what_the_schemas_say() -> None:
+    page = (ROOT / "docs" / "reference" / "columns.md").read_text(encoding="utf-8")
+    assert page == columns_page(), "run: python -m service.reference columns > docs/reference/columns.md"
 
 
 def test_every_command_says_what_it_does() -> None:
