@@ -18,6 +18,7 @@ from domain.errors import ServiceUnavailable
 from domain.ids import EventId
 from domain.plates import PlateReading
 from plate_recognition import PlateEngine
+from service.steps.drift import DRIFT_ALARM, is_drifting
 from service.steps.open import open_case
 from service.steps.read import is_due, read_plates
 from service.steps.seal import build_package, finish, stamp
@@ -82,7 +83,10 @@ async def settle(shop: Workshop, event_id: EventId) -> None:
 
 
 async def complete(shop: Workshop, event_id: EventId) -> None:
-    """Finish the seal of a logged package and open its lead; an incomplete one is kept, never a case."""
+    """Finish the seal of a logged package and open its lead; an incomplete one is kept, never a case.
+
+    Nor does a hit make one whose lane was found to drift while it was on its way.
+    """
     async with transaction(shop.pool) as conn:
         hit = await lock_hit(conn, event_id)
         package = await lock_package(conn, event_id)
@@ -96,7 +100,12 @@ async def complete(shop: Workshop, event_id: EventId) -> None:
         return
     async with transaction(shop.pool) as conn:
         hit = await lock_hit(conn, event_id)
-        if hit.state is HitState.SEALED:
+        if hit.state is not HitState.SEALED:
+            return
+        if await is_drifting(conn, hit.passage):
+            await set_state(conn, event_id, HitState.INCOMPLETE, missing=(DRIFT_ALARM,))
+            log.warning("the drift alarm of %s's lane went on; it opens no case", event_id)
+        else:
             await open_case(
                 conn,
                 hit,

@@ -52,11 +52,23 @@ async def alarmed(conn: Connection, wanted: Sequence[Watched]) -> set[Watched]:
 
 
 async def alarms(conn: Connection) -> list[AlarmOn]:
-    """Return every alarm that stands, latest first."""
+    """Return every alarm on a calibration or certificate that no newer one has followed, latest first."""
     cursor = await conn.execute(
         """
         SELECT station_id, device_id, lane, basis, alarm_since FROM drift
-        WHERE alarm_since IS NOT NULL ORDER BY alarm_since DESC, station_id, device_id, lane, basis
+        WHERE alarm_since IS NOT NULL
+            AND NOT EXISTS (
+                SELECT FROM calibration_state AS newer JOIN calibration_state AS own
+                    USING (station_id, device_id, lane)
+                WHERE own.station_id = drift.station_id AND own.device_id = drift.device_id
+                    AND own.lane = drift.lane AND drift.basis = 'calibration:' || own.version
+                    AND newer.version > own.version AND newer.valid_from <= now())
+            AND NOT EXISTS (
+                SELECT FROM certificate AS newer JOIN certificate AS own USING (station_id, device_id)
+                WHERE own.station_id = drift.station_id AND own.device_id = drift.device_id
+                    AND drift.basis = 'certificate:' || own.number
+                    AND newer.valid_from > own.valid_from AND newer.valid_from <= current_date)
+        ORDER BY alarm_since DESC, station_id, device_id, lane, basis
         """
     )
     return [AlarmOn(Watched(*row[:4]), row[4]) for row in await cursor.fetchall()]

@@ -23,7 +23,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class HitState(StrEnum):
-    """Where a hit stands; `incomplete` is sealed without what its profile wants and opens no case."""
+    """Where a hit stands; `incomplete` is sealed and lacks what a case must rest on (see `missing`)."""
 
     WAITING = "waiting"
     READING = "reading"

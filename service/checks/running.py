@@ -10,6 +10,7 @@ from service.checks.finding import Finding, fine, warning, wrong
 from service.settings import BrokerKind, Settings
 from store.accounts import demo_accounts
 from store.connection import Connection
+from store.drift import alarms
 from store.hits import incomplete_hits
 from store.inspect import database_facts, objections
 from store.jobs import count_jobs
@@ -58,7 +59,7 @@ async def check_database(conn: Connection) -> list[Finding]:
             wrong("schema", f"migrations not applied: {', '.join(pending)}", "run `zhichao migrate`"),
         ]
     found.append(fine("schema", "up to date"))
-    for check in (_partitions, _jobs, _evidence, _accounts, _registry):
+    for check in (_partitions, _jobs, _evidence, _accounts, _registry, _drift):
         found += await check(conn)
     return found
 
@@ -100,6 +101,19 @@ async def _partitions(conn: Connection) -> list[Finding]:
     return [
         wrong("partitions", f"none for {next_month:%Y-%m}", "run `zhichao migrate`; workers do so hourly too")
     ]
+
+
+async def _drift(conn: Connection) -> list[Finding]:
+    """Find lanes whose drift alarm is on; what weighed under an older calibration is history."""
+    return [
+        warning(
+            "drift",
+            f"{one.watched.station}/{one.watched.device}, lane {one.watched.lane}: alarm on since "
+            f"{one.since:%Y-%m-%d} under {one.watched.basis}; its passages are statistics only",
+            "weigh passes again, then install the new calibration, or enter the new certificate",
+        )
+        for one in await alarms(conn)
+    ] or [fine("drift", "no lane's alarm is on")]
 
 
 async def _jobs(conn: Connection) -> list[Finding]:

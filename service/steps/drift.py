@@ -7,7 +7,7 @@ Rules
 2. A passage counts if nothing makes its weighing unusable and the test takes its kind of vehicle; its front
    axle waits in a row written with the passage, so that it counts once.
 3. While the alarm is on, every passage of the lane under that calibration is statistics only, the late ones
-   from a spool too: when the drift began is not known.
+   from a spool too: when the drift began is not known. A hit that waits meanwhile opens no case either.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from collections.abc import Sequence
 from domain.errors import ServiceUnavailable
 from domain.registry import StationContext
 from domain.screening import Outcome, Screening
+from domain.weighing import Weighing
 from service.steps.weigh import Passage
 from store.connection import Connection, Pool
 from store.drift import SteerAxle, Watched, alarmed, drift_states, keep_drift, take_samples
+from store.hits import StoredPassage
 from store.transactions import transaction
 from weigh.calibration.drift import DriftRule, DriftState
 from weigh.live import watch_axles
@@ -38,13 +40,25 @@ log = logging.getLogger(__name__)
 def watched_by(passage: Passage, context: StationContext) -> Watched | None:
     """Return what a passage is watched under; None where it was weighed by nothing that could drift."""
     header, lane = passage.message.header, passage.message.record.lane
-    if passage.state is not None:
-        basis = f"{_CALIBRATION}:{passage.state.version}"
-    elif passage.weighed is None and context.certificate is not None:
-        basis = f"{_CERTIFICATE}:{context.certificate.number}"
-    else:
-        return None
-    return Watched(header.station, header.device, lane, basis)
+    weighing = None if passage.weighed is None else passage.weighed.weighing
+    basis = _basis(weighing, context)
+    return None if basis is None else Watched(header.station, header.device, lane, basis)
+
+
+def _basis(weighing: Weighing | None, context: StationContext) -> str | None:
+    if weighing is not None:
+        use = weighing.calibration
+        return None if use is None else f"{_CALIBRATION}:{use.version}"
+    return None if context.certificate is None else f"{_CERTIFICATE}:{context.certificate.number}"
+
+
+async def is_drifting(conn: Connection, passage: StoredPassage) -> bool:
+    """Say whether the alarm of a stored passage's lane is on by now."""
+    basis = _basis(passage.weighing, passage.context)
+    header, lane = passage.header, passage.record.lane
+    return basis is not None and bool(
+        await alarmed(conn, [Watched(header.station, header.device, lane, basis)])
+    )
 
 
 async def alarms_on(conn: Connection, watched: Sequence[Watched | None]) -> list[bool]:

@@ -14,10 +14,11 @@ from service.doctor import examine
 from service.settings import Settings
 from store.accounts import add_account, set_disabled
 from store.connection import Connection, connect
+from store.drift import Watched, keep_drift
 from store.hits import HitState, set_state
 from store.intake import store_batch
 from store.registry import load_registry, parse_registry
-from tests.integration.store.messages import REGISTRY, batch, passage
+from tests.integration.store.messages import REGISTRY, SCALE, STATION, batch, passage
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +63,14 @@ async def test_a_sound_database_has_nothing_wrong(connection: Connection) -> Non
     await _in_order(connection)
     findings = await check_database(connection)
     assert (_found(findings, "wrong"), _found(findings, "warning")) == ([], [])
+
+
+async def test_a_drift_alarm_is_warned_of(connection: Connection) -> None:
+    await _in_order(connection)
+    watched = Watched(STATION, SCALE, 1, "certificate:C-2026-1")
+    await keep_drift(connection, watched, {}, alarm_since=datetime(2026, 11, 20, tzinfo=UTC))
+    (found,) = _found(await check_database(connection), "warning")
+    assert found.startswith("drift: S1/wim-1, lane 1: alarm on since 2026-11-20 under certificate:C-2026-1")
 
 
 async def test_an_empty_registry_is_warned_of(connection: Connection) -> None:

@@ -20,13 +20,14 @@ from service.settings import Settings
 from service.wiring import log_of, seals_of
 from store.blobs import BlobStore
 from store.connection import Connection, Pool, connect
+from store.drift import Watched, keep_drift
 from store.hits import HitState, lock_hit
 from store.intake import store_batch
 from store.intake_batch import CaptureRow, PassageRow
 from store.outbox import take_log
 from store.packages import Package, PackageState, lock_package
 from store.transactions import transaction, transaction_on
-from tests.integration.store.messages import batch, capture, passage, with_registry
+from tests.integration.store.messages import SCALE, STATION, T0, batch, capture, passage, with_registry
 
 pytestmark = pytest.mark.anyio
 
@@ -169,6 +170,21 @@ async def test_a_profile_for_tests_makes_no_case_of_a_real_hit(bench: Bench) -> 
     with pytest.raises(RuleViolation, match="is for tests only"):
         await complete(real, EVENT)
     assert (await bench.state(), await bench.cases()) == (HitState.SEALED, 0)
+
+
+async def test_a_lane_found_to_drift_meanwhile_makes_no_case_of_its_hits(bench: Bench) -> None:
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    async with transaction(bench.shop.pool) as conn:
+        await keep_drift(conn, Watched(STATION, SCALE, 1, "certificate:C-2026-1"), {}, alarm_since=T0)
+    await complete(bench.shop, EVENT)
+    await complete(bench.shop, EVENT)
+    async with transaction(bench.shop.pool) as conn:
+        hit = await lock_hit(conn, EVENT)
+    assert (hit.state, hit.missing) == (HitState.INCOMPLETE, ("drift-alarm",))
+    assert await bench.cases() == 0
 
 
 async def test_a_hit_that_still_waits_is_left_alone(bench: Bench) -> None:

@@ -11,7 +11,8 @@ from store.calibrations import InstalledState, LaneAt, install_state, state_docu
 from store.connection import Connection, connect
 from store.drift import Watched, alarmed, alarms, drift_states, keep_drift, take_samples
 from store.intake import store_batch
-from tests.integration.store.messages import SCALE, STATION, T0, batch, passage, with_registry
+from store.registry import load_registry, parse_registry
+from tests.integration.store.messages import REGISTRY, SCALE, STATION, T0, batch, passage, with_registry
 
 pytestmark = pytest.mark.anyio
 
@@ -108,4 +109,14 @@ async def test_an_alarm_stands_for_its_own_calibration(connection: Connection) -
     await keep_drift(conn, next_one, {"n": 1}, alarm_since=None)
     assert await alarmed(conn, [LANE_1, next_one]) == {LANE_1}
     assert [(one.watched, one.since) for one in await alarms(conn)] == [(LANE_1, T0)]
+    await install_state(conn, state(1))
+    await install_state(conn, state(2, begins=BEGIN + timedelta(days=1), text="b"))
+    assert await alarms(conn) == []  # it is history
+    assert await alarmed(conn, [LANE_1]) == {LANE_1}  # of which passages may still come from a spool
+    old = LANE_1._replace(basis="certificate:C-2026-1")
+    await keep_drift(conn, old, {}, alarm_since=T0)
+    assert [one.watched for one in await alarms(conn)] == [old]
+    later = REGISTRY.replace('number = "C-2026-1"', 'number = "C-2026-2"').replace("2026-03-01", "2026-04-01")
+    await load_registry(conn, parse_registry(later))
+    assert await alarms(conn) == []
     assert await drift_states(conn, [LANE_1, next_one]) == {LANE_1: {"n": 3}, next_one: {"n": 1}}
