@@ -1,4 +1,4 @@
-"""Reference pages of settings, commands and columns, made from the code: ``python -m service.reference PAGE``.
+"""Reference pages of settings, commands and columns, made from code: `python -m service.reference PAGE`.
 
 The pages are committed, and a test compares them with what this prints.
 """
@@ -38,8 +38,8 @@ The Parquet files that `zhichao import`, `export` and `screen` write and read; h
 [import and re-screen](../how-to/import-and-rescreen.md). Whole numbers carry their unit in the name: kg, mm,
 m/h, millikelvin, and ppm for ratios. Times are UTC; a day is the day at the place. A file says its schema in
 its metadata under `zhichao.schema`. A file of another program may be read too: it needs exactly these
-columns, in any order, and no others. A column that changes makes a new version of its schema. The findings' rule
-(`zhichao.formula`, `zhichao.guard_k_milli` and so on) and `zhichao.algorithm` stand in their file's metadata.
+columns, in any order, and no others. A column that changes makes a new version of its schema. The findings'
+rule (`zhichao.formula`, `zhichao.guard_k_milli` and so on) and `zhichao.algorithm` stand in its metadata.
 This page is made by `python -m service.reference columns`.
 """
 
