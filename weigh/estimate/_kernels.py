@@ -15,16 +15,25 @@ OK, NO_STRIP, NO_SPEED, NO_AXLE, BAD_TYPE, BAD_LOAD, NOT_POSITIVE = range(7)
 
 
 @njit(cache=True, error_model="numpy")
-def mask_codes(alive: Array, out: Array) -> bool:
-    """Write each vehicle's strips as bits, (B,); return whether all vehicles have the same."""
+def find_places(  # noqa: PLR0917 - compiled code takes no keywords
+    alive: Array, speed: Array, lowest: float, step: float, count: int, code: Array, at: Array, problem: Array
+) -> bool:
+    """Write strips alive as bits, the table's speed and the problem of each vehicle, all (B,).
+
+    Speeds run from `lowest` in steps; one outside, or none, is -1 and a problem. Return whether all
+    vehicles have the same strips.
+    """
     same = True
     for vehicle in range(alive.shape[0]):
-        code = np.uint64(0)
+        bits = np.uint64(0)
         for strip in range(alive.shape[1]):
-            if alive[vehicle, strip]:
-                code |= np.uint64(1) << np.uint64(strip)
-        out[vehicle] = code
-        same &= code == out[0]
+            bits |= np.uint64(alive[vehicle, strip]) << np.uint64(strip)
+        code[vehicle] = bits
+        same &= bits == code[0]
+        place = (speed[vehicle] - lowest) / step + 0.5
+        within = 0.0 <= place < count
+        at[vehicle] = np.int64(place) if within else -1
+        problem[vehicle] = NO_STRIP if bits == 0 else OK if within else NO_SPEED
     return same
 
 

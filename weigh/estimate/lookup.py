@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError
 from weigh.estimate import _kernels
-from weigh.estimate.kernel import SPEED_COUNT, Floats
+from weigh.estimate.kernel import MIN_SPEED_M_S, SPEED_COUNT, SPEED_STEP_M_S, Floats
 from weigh.estimate.population import LOADS_KG
-from weigh.estimate.table import Bools, GlsTable, speed_index
+from weigh.estimate.table import Bools, GlsTable
 
 STEER, DRIVE, TRAILER = range(3)
 NO_AXLE = -1
@@ -69,18 +69,22 @@ def places(alive: Bools, speed_m_s: Floats, table: GlsTable) -> Places:
     """Return where vehicles stand in the table; alive (B, S), speed (B,)."""
     if alive.ndim != 2 or alive.shape[1] != table.strips or speed_m_s.shape != alive.shape[:1]:
         raise ConfigurationError(f"alive must be (B, {table.strips}) and speed (B,), not {alive.shape}")
-    codes = np.zeros(len(alive), dtype=np.uint64)
-    if _kernels.mask_codes(np.ascontiguousarray(alive, dtype=np.bool_), codes):
-        found, which = (
-            codes[:1] if len(codes) else np.zeros(1, np.uint64),
-            np.zeros(len(alive), dtype=np.int64),
-        )
-    else:
-        found, which = np.unique(codes, return_inverse=True)
-    speed = speed_index(np.asarray(speed_m_s, dtype=np.float64))
-    problem = np.where(speed < 0, _kernels.NO_SPEED, _kernels.OK).astype(np.uint8)
-    problem[codes == 0] = _kernels.NO_STRIP
-    return Places(tuple(int(code) for code in found), which, speed, problem)
+    codes, speed = np.zeros(len(alive), dtype=np.uint64), np.zeros(len(alive), dtype=np.int64)
+    problem = np.zeros(len(alive), dtype=np.uint8)
+    same = _kernels.find_places(
+        np.ascontiguousarray(alive, dtype=np.bool_),
+        np.ascontiguousarray(speed_m_s, dtype=np.float64),
+        MIN_SPEED_M_S,
+        SPEED_STEP_M_S,
+        SPEED_COUNT,
+        codes,
+        speed,
+        problem,
+    )
+    if same and len(codes):
+        return Places((int(codes[0]),), np.zeros(len(codes), dtype=np.int64), speed, problem)
+    found, which = np.unique(np.append(codes, np.uint64(0)), return_inverse=True)
+    return Places(tuple(int(code) for code in found), which[: len(codes)], speed, problem)
 
 
 def look_up(load: AnyFloats, axle_type: Types, at: Places, table: GlsTable) -> Weighed:

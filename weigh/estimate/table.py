@@ -145,12 +145,11 @@ def mask_of(alive: Bools) -> int:
 
 def speed_index(speed_m_s: Floats) -> NDArray[np.int64]:
     """Return the table's nearest speed, (B,); -1 where it has none or the speed is not a number."""
-    half = SPEED_STEP_M_S / 2.0
-    within = (speed_m_s >= MIN_SPEED_M_S - half) & (
-        speed_m_s < MIN_SPEED_M_S + SPEED_STEP_M_S * SPEED_COUNT - half
-    )
-    at = np.floor((np.where(within, speed_m_s, MIN_SPEED_M_S) - MIN_SPEED_M_S + half) / SPEED_STEP_M_S)
-    return np.where(within, at, -1).astype(np.int64)
+    place = (
+        np.where(np.isfinite(speed_m_s), np.clip(speed_m_s, -1e6, 1e6), -1.0) - MIN_SPEED_M_S
+    ) / SPEED_STEP_M_S
+    at = np.floor(place + 0.5).astype(np.int64)
+    return np.where((at >= 0) & (at < SPEED_COUNT), at, -1)
 
 
 def mean_weights(alive: Bools) -> Floats:

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -13,6 +13,8 @@ from domain.errors import ConfigurationError
 from tests.counts import count
 from weigh.estimate import conformal_factor
 from weigh.estimate.conformal import COVERAGE, FEWEST, TWO_SIDED, WITHOUT_PROOF
+
+EXAMPLES = settings(max_examples=count(1_000, reduced=60), deadline=None, derandomize=True)
 
 NORMAL = NormalDist()
 
@@ -61,6 +63,7 @@ def test_normal_errors_with_a_right_u_need_no_factor() -> None:
 
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=FEWEST, max_size=100))
+@EXAMPLES
 def test_the_factor_is_a_score_and_enough_scores_lie_below(scores: list[float]) -> None:
     width = conformal_factor(np.array(scores), model_counts=0) * TWO_SIDED
     below = sum(score <= width * (1 + 1e-12) for score in scores)
@@ -69,6 +72,7 @@ def test_the_factor_is_a_score_and_enough_scores_lie_below(scores: list[float]) 
 
 
 @given(st.lists(st.floats(0.0, 1e6), max_size=FEWEST - 1))
+@EXAMPLES
 def test_too_few_passes_prove_nothing_and_cost_a_wide_interval(scores: list[float]) -> None:
     factor = conformal_factor(np.array(scores))
     assert factor >= WITHOUT_PROOF

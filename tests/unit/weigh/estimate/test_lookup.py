@@ -16,6 +16,9 @@ from tests.unit.weigh.estimate.layouts import ALL_8, PAIRS_8
 from weigh.estimate import DRIVE, NO_AXLE, PROBLEMS, STEER, TRAILER, look_up, mask_of, places, u_vehicle
 from weigh.estimate.kernel import MIN_SPEED_M_S, SPEED_STEP_M_S
 from weigh.estimate.population import LOADS_KG
+from weigh.estimate.table import speed_index
+
+EXAMPLES = settings(max_examples=count(1_000, reduced=60), deadline=None, derandomize=True)
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +52,7 @@ def plainly(
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=count(200, reduced=15))
+@settings(max_examples=count(200, reduced=15), deadline=None, derandomize=True)
 def test_masses_are_those_of_a_plain_loop(seed: int) -> None:
     load, alive, speed, kind = traffic(seed)
     weighed = look_up(load, kind, places(alive, speed, PAIRS_8), PAIRS_8)
@@ -60,7 +63,7 @@ def test_masses_are_those_of_a_plain_loop(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=count(200, reduced=15))
+@settings(max_examples=count(200, reduced=15), deadline=None, derandomize=True)
 def test_what_a_dead_strip_says_never_matters(seed: int) -> None:
     load, alive, speed, kind = traffic(seed)
     other = np.where(alive[:, None], load, np.random.default_rng(seed).choice([0.0, -1e9, np.inf, 7.0]))
@@ -71,7 +74,7 @@ def test_what_a_dead_strip_says_never_matters(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.floats(0.1, 10.0))
-@settings(max_examples=count(200, reduced=15))
+@settings(max_examples=count(200, reduced=15), deadline=None, derandomize=True)
 def test_equal_loads_are_weighed_as_they_are_and_scale(seed: int, factor: float) -> None:
     load, alive, speed, kind = traffic(seed)
     at = places(alive, speed, PAIRS_8)
@@ -147,6 +150,16 @@ def test_no_speed_that_no_truck_has_gives_a_mass(speed: float) -> None:
     found = look_up(load, kind, places(alive, speeds, PAIRS_8), PAIRS_8)
     assert PROBLEMS[found.problem[0]] == "speed-outside-table"
     assert np.isnan(found.gross[0])
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.floats(0.0, 45.0), min_size=1))
+@EXAMPLES
+def test_places_have_the_tables_speeds(speeds: list[float]) -> None:
+    given_speeds = np.array(speeds)
+    at = places(np.ones((len(speeds), 8), dtype=np.bool_), given_speeds, PAIRS_8)
+    np.testing.assert_array_equal(at.speed, speed_index(given_speeds))
+    np.testing.assert_array_equal(at.problem == 0, at.speed >= 0)
+    assert at.masks == (ALL_8,)
 
 
 def test_no_vehicles_are_weighed_as_none() -> None:

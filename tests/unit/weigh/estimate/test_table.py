@@ -2,19 +2,23 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import ConfigurationError
+from tests.counts import count
 from tests.unit.weigh.estimate.layouts import ALL_8, CLASS_A_M3, NOISE, PAIRS_8, PAIRS_8_M, table
 from weigh.estimate import GlsTable, inverse_variance_weights, mask_of, mean_weights
 from weigh.estimate.kernel import MIN_SPEED_M_S, SPEED_COUNT, SPEED_STEP_M_S
 from weigh.estimate.table import speed_index
 
+EXAMPLES = settings(max_examples=count(1_000, reduced=60), deadline=None, derandomize=True)
+
 masks = st.integers(1, ALL_8)
 
 
 @given(masks, st.integers(0, SPEED_COUNT - 1), st.integers(0, 2))
+@EXAMPLES
 def test_weights_are_those_of_a_dense_solve(mask: int, speed: int, kind: int) -> None:
     alive = [strip for strip in range(8) if mask >> strip & 1]
     kernel = PAIRS_8.kernel[speed, kind]
@@ -27,6 +31,7 @@ def test_weights_are_those_of_a_dense_solve(mask: int, speed: int, kind: int) ->
 
 
 @given(masks)
+@EXAMPLES
 def test_weights_add_up_to_one_and_spare_dead_strips(mask: int) -> None:
     weight = PAIRS_8.weights(mask).weight
     np.testing.assert_allclose(weight.sum(axis=-1), 1.0, rtol=1e-12)
@@ -35,6 +40,7 @@ def test_weights_add_up_to_one_and_spare_dead_strips(mask: int) -> None:
 
 
 @given(masks)
+@EXAMPLES
 def test_no_other_weights_have_less_variance(mask: int) -> None:
     alive = np.array([mask >> strip & 1 for strip in range(8)], dtype=np.bool_)
     other = mean_weights(alive)
@@ -65,6 +71,7 @@ def test_with_noise_alone_it_is_inverse_variance() -> None:
 
 
 @given(st.permutations(range(8)))
+@EXAMPLES
 def test_a_mask_names_the_strips_alive_by_their_bits(order: list[int]) -> None:
     alive = np.zeros(8, dtype=np.bool_)
     alive[order[:5]] = True
@@ -79,6 +86,7 @@ def test_a_road_driven_the_other_way_has_the_mirrored_weights() -> None:
 
 
 @given(masks, masks)
+@EXAMPLES
 def test_a_bias_moves_only_where_the_strips_differ(mask: int, fitted: int) -> None:
     moved = PAIRS_8.u_moved(mask, fitted)
     np.testing.assert_allclose(moved, PAIRS_8.u_moved(fitted, mask), atol=1e-12)
@@ -122,6 +130,7 @@ def test_many_masks_do_not_fill_the_memory() -> None:
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
+@EXAMPLES
 def test_a_speed_finds_its_place_or_none(speed: float) -> None:
     found = int(speed_index(np.array([speed]))[0])
     if found >= 0:
