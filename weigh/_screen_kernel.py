@@ -508,7 +508,7 @@ def _flag_axles(
     findings: Any,
 ) -> None:
     """Write a bit for each group over its limit, at the group's first axle."""
-    load_kg, u_axle_ppm = columns.load_kg[:, begin:end], columns.u_axle_ppm[begin:end]
+    load_kg, u_axle_ppm = columns.load_kg, columns.u_axle_ppm[begin:end]
     flags, flat = findings.axle_flags[begin:end], groups.reshape(-1)
     scale = np.empty((4, CHUNK), dtype=np.int64)
     group = np.empty(len(flags), dtype=np.int32)
@@ -521,7 +521,15 @@ def _flag_axles(
         for i in range(len(flags)):
             group[i] = flat[np.int64(reading[i]) * groups.shape[1] + axle]
         second, third = min(axle + 1, width - 1), min(axle + 2, width - 1)
-        _flag_one(group, load_kg[axle], load_kg[second], load_kg[third], scale, np.uint16(1 << axle), flags)
+        _flag_one(
+            group,
+            load_kg[axle, begin:end],
+            load_kg[second, begin:end],
+            load_kg[third, begin:end],
+            scale,
+            np.uint16(1 << axle),
+            flags,
+        )
 
 
 @_compiled
