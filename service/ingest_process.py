@@ -25,11 +25,11 @@ from ingest.mqtt import BrokerSettings, TlsSettings
 from ingest.runner import choose, run
 from service.lifeline import GRACE_S, Announce, configure_logging, run_child
 from service.settings import BrokerKind, Settings, load_settings
-from service.steps import weigh
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
 from store.blobs import BlobStore
 from store.connection import open_pool
+from weigh.warm_up import warm_up_weighing
 
 MOST_ON_ONE_HOST = 64
 
@@ -44,7 +44,7 @@ async def ingest_forever(settings: Settings, announce: Announce, *, supervised: 
         broker = broker_settings(settings, slot=slot)
         screener = Screener(settings)
         screener.warm_up()
-        weigh.warm_up()
+        warm_up_weighing()
         pool = await open_pool(settings.require_database_url(), application_name="zhichao ingest")
         try:
             sink = DatabaseSink(

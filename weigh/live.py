@@ -123,9 +123,10 @@ def weigh_waveforms(vehicles: Sequence[Signals]) -> list[Weighed | Unweighed]:
 
 
 class _Use(NamedTuple):
-    """The calibration to be used, and why none is."""
+    """The calibration to be used, how it is named, and why none is."""
 
     state: CalibrationState | None
+    name: CalibrationUse | None
     held: tuple[str, ...]
 
 
@@ -152,11 +153,11 @@ def _weigh_alike(vehicles: Sequence[Signals]) -> list[Weighed | Unweighed]:
 
 def _use(wave: Waveform, state: CalibrationState | None) -> _Use:
     if state is None:
-        return _Use(None, (NO_CALIBRATION,))
+        return _Use(None, None, (NO_CALIBRATION,))
     same = [strip.position_mm for strip in wave.strips] == list(state.strip_position_mm)
     if same and wave.strip_width_um == state.strip_width_um:
-        return _Use(state, ())
-    return _Use(None, (CALIBRATION_MISMATCH,))
+        return _Use(state, CalibrationUse(version=state.version, digest=state.digest), ())
+    return _Use(None, None, (CALIBRATION_MISMATCH,))
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class _Figures:
     axle_kg: Floats
     u_axle_kg: Floats
     u_gross_kg: float
-    state: CalibrationState | None
+    calibration: CalibrationUse | None
     held: tuple[str, ...]
     terms: Terms | None
     group_factor: float
@@ -201,7 +202,7 @@ def _figures(strips: StripLoads, row: int, calibrated: masses.Weighing | None, u
         axle_kg=calibrated.axle_kg[row, :axles],
         u_axle_kg=calibrated.u_axle_kg[row, :axles],
         u_gross_kg=float(calibrated.u_gross_kg[row]),
-        state=use.state,
+        calibration=use.name,
         held=use.held,
         terms=Terms(
             terms.vehicle[one, :axles], terms.site[one, :axles], terms.site_gross[one], terms.gain[one]
@@ -238,9 +239,9 @@ def _beyond_measure(weighing: Weighing) -> bool:
 
 
 def _weighing(strips: StripLoads, row: int, figures: _Figures) -> Weighing:
-    state, total = figures.state, figures.axle_kg.sum()
+    total = figures.axle_kg.sum()
     algorithms = {"strips": STRIPS}
-    if state is not None:
+    if figures.calibration is not None:
         algorithms |= {"estimate": masses.ALGORITHM, "calibration": CALIBRATION}
     return Weighing(
         axles=tuple(
@@ -264,7 +265,7 @@ def _weighing(strips: StripLoads, row: int, figures: _Figures) -> Weighing:
         speed_mm_s=round(float(strips.speed_m_s[row]) * 1_000),
         acceleration_mm_s2=round(float(strips.acceleration_m_s2[row]) * 1_000),
         origin_us=round(float(strips.origin_s[row]) * 1_000_000),
-        calibration=None if state is None else CalibrationUse(version=state.version, digest=state.digest),
+        calibration=figures.calibration,
         algorithms=algorithms,
     )
 

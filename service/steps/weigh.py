@@ -8,7 +8,7 @@ signal that shows no vehicle's axles is refused, and so kept whole in quarantine
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from domain.events import SampleType, Strip, Waveform, WaveformMessage, WeighMessage
+from domain.events import WaveformMessage, WeighMessage
 from domain.ids import Sha256
 from domain.refusals import RefusalCode
 from domain.screening import Screening
@@ -65,23 +65,6 @@ class Passage(NamedTuple):
         if self.weighed is None:
             return None
         return self.weighed.with_groups([(one.first_axle, one.axle_count) for one in screening.groups])
-
-
-def warm_up() -> None:
-    """Compile the kernels for both types of samples before the first passage waits for them."""
-    for sample_type, size in ((SampleType.FLOAT32, 4), (SampleType.INT16, 2)):
-        scale = 1_000_000 if sample_type is SampleType.INT16 else None
-        wave = Waveform(
-            match_key="warm-up",
-            lane=1,
-            direction="up",
-            sample_rate_hz=1_000,
-            sample_count=4_096,
-            sample_type=sample_type,
-            strip_width_um=53_000,
-            strips=(Strip(position_mm=0, scale_un=scale), Strip(position_mm=900, scale_un=scale)),
-        )
-        weigh_waveforms([Signals(wave, bytes(2 * 4_096 * size), None)])
 
 
 async def states_of(conn: Connection, messages: Sequence[WaveformMessage]) -> list[InstalledState | None]:

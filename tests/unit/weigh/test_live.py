@@ -1,6 +1,8 @@
 """Waveforms one by one and together: the figures are the vehicle's own, rounded for the party."""
 
 import math
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +14,7 @@ from ingest.limits import Limits
 from ingest.waveforms import read
 from simulators.scenario import load_scenario
 from simulators.waveforms import WaveformRoad, calibration_document
+from tests.components import ROOT
 from tests.counts import count
 from weigh.calibration.state import CalibrationState
 from weigh.live import Unweighed, Weighed, weigh_waveforms
@@ -175,3 +178,23 @@ def test_what_says_nothing_is_not_weighed(good: Signals, change: dict[str, Any],
     (result,) = weigh_waveforms([Signals(wave, silence, STATE)])
     assert isinstance(result, Unweighed)
     assert result.problem == problem
+
+
+_COUNT_COMPILATIONS = """
+from weigh.warm_up import warm_up_weighing
+warm_up_weighing()
+from numba.core import event
+from weigh.live import weigh_waveforms
+from tests.unit.weigh.test_live import _signals
+with event.install_recorder("numba:compile") as recorder:
+    weigh_waveforms([_signals(0)[0]])
+print(len(recorder.buffer))
+"""
+
+
+def test_no_vehicle_waits_for_a_compiler() -> None:
+    """In a process of its own, where nothing but the warm-up has been compiled."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _COUNT_COMPILATIONS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "0\n"
