@@ -18,7 +18,9 @@ aiomqtt acknowledges a message before it is processed. Here paho's manual acknow
    (Mosquitto does not always say so): we ask, and wait ever longer before we take the session back;
 7. a message kept back (not even its refusal could be stored) fills the broker's window and ours. After
    `redeliver_after_s`, or when such messages are half the window, the connection is dropped: the broker
-   delivers them again.
+   delivers them again;
+8. a socket that wants to be written to is watched only if it is still open when the event loop comes to it:
+   its number may by then be another connection's, the database's for instance.
 """
 
 import asyncio
@@ -224,6 +226,7 @@ class BrokerLink:
         client.pending_calls_threshold = 10**6
         client._client.manual_ack_set(True)
         self._note_its_end(client)
+        _write_only_while_open(client)
         return client
 
     def _note_its_end(self, client: aiomqtt.Client) -> None:
@@ -320,6 +323,31 @@ class BrokerLink:
 
 def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _write_only_while_open(client: aiomqtt.Client) -> None:
+    """Have the event loop watch a socket to write to only if it is open by then.
+
+    aiomqtt takes the socket's number at once and hands it to the loop for later, when a connection that
+    ended meanwhile has given it back.
+    """
+    loop = asyncio.get_running_loop()
+
+    def write() -> None:
+        try:
+            client._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - as in `_read_available`
+            if not client._disconnected.done():
+                client._disconnected.set_exception(error)
+
+    def watch(connection: Any) -> None:
+        if connection.fileno() >= 0:
+            loop.add_writer(connection.fileno(), write)
+
+    def on_register_write(paho: Any, data: Any, connection: Any) -> None:
+        loop.call_soon_threadsafe(watch, connection)  # paho connects, and writes, in a thread
+
+    client._client.on_socket_register_write = on_register_write
 
 
 def _read_available(client: aiomqtt.Client) -> None:
