@@ -140,7 +140,7 @@ def _after_batch(state: DriftState, mean_kg: float) -> DriftState:
     high = max(0.0, state.high + z - state.slack)
     low = max(0.0, state.low - z - state.slack)
     moved: dict[str, object] = {"batches": batches, "high": high, "low": low}
-    bound = threshold(state.slack, state.rule.run_length_axles / BATCH)
+    bound = threshold(state.slack, state.rule.run_length_axles / BATCH, state.rule.learning_batches)
     if not state.alarmed and max(high, low) > bound:
         moved |= {"alarm": Alarm.HIGH if high >= low else Alarm.LOW, "alarm_batch": batches}
     return state.model_copy(update=moved)

@@ -45,13 +45,25 @@ def two_sided(slack: float, bound: float, shift: float = 0.0) -> float:
 
 
 @lru_cache(maxsize=256)
-def threshold(slack: float, run_length: float) -> float:
-    """Return the bound at which a two-sided scheme runs for `run_length` observations without a shift."""
+def threshold(slack: float, run_length: float, learnt_from: int | None = None) -> float:
+    """Return the bound at which a two-sided scheme runs for `run_length` observations without a shift.
+
+    Parameters
+    ----------
+    learnt_from : number of observations whose mean stands for what is normal; None where that is known. A
+        mean that is off raises false alarms sooner, so that the bound is higher: then the mean rate of
+        false alarms over all such means is one in `run_length`.
+    """
     if not (0.0 < slack <= MOST_SLACK and run_length > 1.0):
         raise ConfigurationError(f"no CUSUM has slack {slack} and runs for {run_length} observations")
+    places, weights = (np.zeros(1), np.ones(1)) if learnt_from is None else _NORMAL
+    off = places / np.sqrt(learnt_from or 1)
 
     def short(bound: float) -> float:
-        return float(np.log(two_sided(slack, bound) / run_length))
+        rate = sum(
+            weight / two_sided(slack, bound, shift) for shift, weight in zip(off, weights, strict=True)
+        )
+        return float(-np.log(rate * run_length))
 
     least = 1e-3
     if short(least) >= 0.0:
@@ -59,4 +71,13 @@ def threshold(slack: float, run_length: float) -> float:
     most = 1.0
     while short(most) < 0.0:
         most *= 1.5
-    return float(brentq(short, least, most, xtol=1e-5))
+    return float(brentq(short, least, most, xtol=1e-4))
+
+
+def _half_normal(nodes: int) -> tuple[Floats, Floats]:
+    """Return places and weights to average an even function over the standard normal distribution."""
+    places, weights = np.polynomial.hermite_e.hermegauss(2 * nodes)
+    return np.asarray(places[nodes:]), np.asarray(2.0 * weights[nodes:] / weights.sum())
+
+
+_NORMAL = _half_normal(4)

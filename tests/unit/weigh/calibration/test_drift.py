@@ -80,6 +80,15 @@ def test_the_threshold_gives_the_run_length_it_was_asked_for() -> None:
     assert one_sided(0.5, bound) == pytest.approx(1_600.0, rel=1e-4)
 
 
+def test_a_learnt_normal_is_allowed_for_in_the_threshold() -> None:
+    # Over stations that each learnt their normal from 120 batches, one false alarm in 800 batches.
+    bound = threshold(0.57, 800.0, 120)
+    assert bound > threshold(0.57, 800.0) + 0.2
+    off = np.random.default_rng(2).standard_normal(count(3_000, reduced=400)) / np.sqrt(120)
+    rates = [1 / two_sided(0.57, bound, shift) for shift in off]
+    assert 1 / np.mean(rates) == pytest.approx(800.0, rel=0.15)
+
+
 def test_a_scheme_that_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigurationError):
         threshold(0.0, 800.0)
@@ -114,7 +123,7 @@ def test_the_stream_agrees_with_the_oracle() -> None:
     state, rng = learnt(5)
     loads = steer(rng, 30 * BATCH, 0.988)
     means = loads.reshape(-1, BATCH).mean(axis=1).tolist()
-    bound = threshold(state.slack, 40_000 / BATCH)
+    bound = threshold(state.slack, 40_000 / BATCH, state.rule.learning_batches)
     number, alarm = oracle(means, state.reference_kg, state.sd_kg, state.slack, bound)
     after = watch(state, loads)
     assert (after.alarm_batch - state.batches, after.alarm.value) == (number, alarm)
