@@ -17,9 +17,18 @@ from simulators.road.trucks import Trucks, draw_trucks
 from weigh.calibration.passes import WeighedPasses
 from weigh.calibration.state import CalibrationState
 from weigh.estimate.conformal import WITHOUT_PROOF
+from weigh.estimate.table import speed_index
 from weigh.waveform.layout import Layout
 from weigh.waveform.strip_loads import MANOEUVRES, StripLoads
-from weigh.weighing import PROBLEMS, SPEED_BOUNDS_M_H, Weighing, weigh_loads, weigh_strips, with_site
+from weigh.weighing import (
+    PROBLEMS,
+    SPEED_BOUNDS_M_H,
+    Weighing,
+    table_of,
+    weigh_loads,
+    weigh_strips,
+    with_site,
+)
 
 Floats = NDArray[np.float64]
 
@@ -172,6 +181,11 @@ def test_a_strip_that_died_since_is_never_read_and_costs_certainty(station: Stat
     spoilt[:, :, 3] = np.random.default_rng(1).choice([np.nan, np.inf, -1e12, 0.0], spoilt.shape[:2])
     died = station.weigh(strips)
     np.testing.assert_array_equal(station.weigh(replace(strips, load=spoilt)).axle_kg, died.axle_kg)
+    moved = table_of(station.state).u_moved(0b11110111, 0b11111111)
+    at = (speed_index(strips.speed_m_s)[:, None], np.maximum(died.axle_type, 0))
+    there = died.axle_type >= 0
+    np.testing.assert_allclose(died.terms.site[there], np.hypot(whole.terms.site, moved[at])[there])
+    assert (died.terms.site_gross > whole.terms.site_gross).all()
     assert (died.u_gross_kg > whole.u_gross_kg).mean() > 0.95
     error = died.gross_kg - station.trucks.gross_kg
     assert (np.abs(error) <= 1.96 * died.u_gross_kg).mean() > 0.88

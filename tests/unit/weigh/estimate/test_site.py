@@ -14,6 +14,8 @@ from weigh.estimate import (
     ASSUMED_POPULATION,
     Passes,
     Terms,
+    conformal_factor,
+    fit_bias,
     fit_site,
     look_up,
     places,
@@ -111,6 +113,38 @@ def _share_covered(traffic: Passes, bias: Floats, u_site: Floats, site_gross: Fl
     axle = weighed.axle / (1.0 + bias[at])
     error = np.abs(axle.sum(axis=1) - traffic.reference_kg.sum(axis=1))
     return float((error <= TWO_SIDED * u_gross(axle, terms, factor)).mean())
+
+
+def test_the_factors_are_those_of_passes_that_had_no_part_in_their_bias() -> None:
+    rng = np.random.default_rng(12)
+    passes = drive(rng, 25, a_site(rng))
+    where = places(np.ones((25, 8), dtype=np.bool_), passes.speed_m_s, PAIRS_8)
+    weighed = look_up(passes.load_kg, passes.axle_type, where, PAIRS_8)
+    own = u_vehicle(weighed, passes.axle_type, where, PAIRS_8)
+    residual = weighed.axle / passes.reference_kg - 1.0
+    prior = prior_covariance(PAIRS_8, ALL_8)
+    axle, group, gross = [], [], []
+    for out in range(25):
+        rest = np.arange(25) != out
+        rows = (residual[rest], np.square(own[rest]), passes.axle_type[rest], passes.speed_m_s[rest])
+        fitted, _ = fit_bias(*rows, prior)
+        at = passes.axle_type[out].astype(np.int64) * SPEED_COUNT + where.speed[out]
+        between = fitted.covariance[np.ix_(at, at)]
+        error, load = residual[out] - fitted.bias.ravel()[at], passes.reference_kg[out]
+        axle += list(np.abs(error) / np.sqrt(np.square(own[out]) + np.diag(between)))
+        kilograms = np.diag(np.square(own[out] * load)) + ALIKE * (
+            np.outer(own[out] * load, own[out] * load) - np.diag(np.square(own[out] * load))
+        )
+        for first, size in ((0, 1), (1, 2), (3, 2)):
+            members = slice(first, first + size)
+            site = np.sqrt(between[first, first]) * load[members].sum()
+            u = np.sqrt(kilograms[members, members].sum() + site**2)
+            group.append(abs((error * load)[members].sum()) / u)
+        gross.append(abs((error * load).sum()) / np.sqrt(kilograms.sum() + load @ between @ load))
+    fit = fit_site(passes, ALIVE, PAIRS_8)
+    found = (fit.axle_factor, fit.group_factor, fit.gross_factor)
+    wanted = [conformal_factor(np.array(scores)) for scores in (axle, group, gross)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_without_passes_the_factors_are_cautious() -> None:
