@@ -113,7 +113,6 @@ def parse_w_lines(data: bytes | bytearray | memoryview) -> WColumns:
 
 
 def _converted(values: NDArray[np.int32], numerator: int, denominator: int) -> NDArray[np.int32]:
-    """Return values times a ratio, rounded half to even, in whole numbers throughout."""
-    whole, rest = np.divmod(values.astype(np.int64) * numerator, denominator)
-    up = (2 * rest > denominator) | ((2 * rest == denominator) & (whole % 2 == 1))
-    return np.asarray(whole + up, dtype=np.int32)
+    """Return values times a ratio, rounded, in whole numbers throughout; no field's figure lies halfway."""
+    scaled = values.astype(np.int64) * numerator + denominator // 2
+    return np.asarray(scaled // denominator, dtype=np.int32)

@@ -1,5 +1,6 @@
 """Passages of the database, exported and screened again, end as they ended when they arrived."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -7,10 +8,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from psycopg.rows import dict_row
 
 from domain.errors import ConfigurationError
 from domain.ids import StationId
+from service.cli import main
 from service.passage_export import Exported, export_days, export_passages
 from service.rescreening import screen_files
 from service.rule import rule_of
@@ -18,7 +21,7 @@ from service.settings import Settings
 from service.steps.screen import Screener
 from store.columnar import parquet_files, read_batches
 from store.columnar_schemas import FINDINGS, RECORDS
-from store.connection import Connection
+from store.connection import Connection, connect
 from store.intake import store_batch
 from store.intake_batch import PassageRow
 from store.registry import local_day
@@ -26,8 +29,6 @@ from tests.counts import count
 from tests.integration.store.messages import batch, passage, with_registry
 from tests.unit.weigh.vehicles import context_choices, random_vehicle
 from weigh import REASONS
-
-pytestmark = pytest.mark.anyio
 
 PASSAGES = count(10_000, reduced=800)
 FIRST, LAST = date(2026, 11, 18), date(2026, 11, 21)
@@ -99,6 +100,7 @@ def findings_in(path: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "tables"} for row in rows]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     "changes",
     [
@@ -136,6 +138,7 @@ def _counted(words: Sequence[str]) -> dict[str, int]:
     return {word: words.count(word) for word in set(words)}
 
 
+@pytest.mark.anyio
 async def test_a_day_and_a_station_lie_in_a_file_of_their_own(connection: Connection, tmp_path: Path) -> None:
     """A local day begins at 16:00 UTC; a station's name cannot lead out of the folder."""
     await with_registry(connection)
@@ -156,6 +159,7 @@ async def test_a_day_and_a_station_lie_in_a_file_of_their_own(connection: Connec
         assert not held & set(REASONS)
 
 
+@pytest.mark.anyio
 async def test_days_without_passages_and_days_in_the_wrong_order(
     connection: Connection, database_url: str, tmp_path: Path
 ) -> None:
@@ -171,3 +175,27 @@ async def test_days_without_passages_and_days_in_the_wrong_order(
         screen_files(
             tmp_path / "years", tmp_path / "f.parquet", rule=rule_of(settings), confirmed_rows=frozenset()
         )
+
+
+def test_the_commands_lead_from_the_database_to_findings(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHICHAO_DATABASE_URL", database_url)
+    monkeypatch.setenv("ZHICHAO_DATA", str(tmp_path))
+
+    async def store_some() -> None:
+        async with await connect(database_url) as conn:
+            await with_registry(conn)
+            await stored_passages(conn, Settings(data=tmp_path))
+
+    asyncio.run(store_some())
+    years, findings = tmp_path / "years", tmp_path / "findings.parquet"
+    days = ["--from", str(FIRST), "--to", str(LAST)]
+    exported = CliRunner().invoke(main, ["export", "passages", *days, "--out", str(years)])
+    assert exported.exit_code == 0, exported.output
+    screened = CliRunner().invoke(main, ["screen", str(years), "--out", str(findings)])
+    assert screened.exit_code == 0, screened.output
+    rows = len(findings_in(findings))
+    assert f"{rows} passages in {4 * len(STATIONS)} files" in exported.output
+    assert f"{rows} records" in screened.output
+    assert rows > PASSAGES // 2

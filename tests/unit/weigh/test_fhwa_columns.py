@@ -1,8 +1,10 @@
 """W records as columns: what the reader of single lines says of each line, nothing more, nothing less."""
 
+from decimal import ROUND_HALF_EVEN
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ingest import fhwa
@@ -11,7 +13,7 @@ from tests.components import shared
 from tests.counts import count
 from tests.unit.ingest.w_lines import any_line, good_line, metric_line
 from weigh import fhwa_columns
-from weigh.fhwa_columns import WColumns, parse_w_lines
+from weigh.fhwa_columns import _KG_PER_LB, _MM_PER_TENTH_FOOT, WColumns, _converted, parse_w_lines
 
 GENERATED = count(1_000_000, reduced=100_000)
 
@@ -144,6 +146,17 @@ def test_conversion_is_the_readers() -> None:
     assert columns.gross_kg.tolist() == [record.gross_kg for record in converted]
     assert columns.load_kg.tolist() == [axle.load_kg for record in converted for axle in record.axles]
     assert columns.spacing_mm.tolist() == [mm for record in converted for mm in record.spacings_mm]
+
+
+def test_every_figure_a_field_can_hold_is_rounded_as_the_reader_rounds_it() -> None:
+    """Half to even: no pounds below a million and no tenths of a foot lie halfway, so the two are one."""
+    step = count(1, reduced=37)
+    pounds = range(0, 1_000_000, step)
+    exact = [int((lb * fhwa.KG_PER_LB).to_integral_value(ROUND_HALF_EVEN)) for lb in pounds]
+    assert _converted(np.array(pounds, dtype=np.int32), *_KG_PER_LB).tolist() == exact
+    tenths = range(10_000)
+    exact = [int((gap * fhwa.MM_PER_TENTH_FOOT).to_integral_value(ROUND_HALF_EVEN)) for gap in tenths]
+    assert _converted(np.array(tenths, dtype=np.int32), *_MM_PER_TENTH_FOOT).tolist() == exact
 
 
 def test_both_know_the_same_bounds() -> None:
