@@ -17,7 +17,10 @@ router = APIRouter(prefix="/api/v1", tags=["passages"])
 
 
 class PassageDocument(BaseModel):
-    """One passage; `record`, `screening` and `reading` are the documents as stored."""
+    """One passage; `record`, `screening`, `weighing` and `reading` are the documents as stored.
+
+    `weighing` is null where the station weighed by itself.
+    """
 
     event_id: str
     captured_at: datetime
@@ -31,6 +34,7 @@ class PassageDocument(BaseModel):
     lane: int
     record: dict[str, Any]
     screening: dict[str, Any]
+    weighing: dict[str, Any] | None
     reading: dict[str, Any] | None
     plate: str | None
     hit_state: str | None

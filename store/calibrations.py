@@ -3,6 +3,7 @@
 What a state says is for `weigh`; here it is a document with a digest.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,8 +11,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
-from domain.errors import ConfigurationError
-from domain.ids import DeviceId, Sha256, StationId
+from domain.errors import ConfigurationError, EvidenceBroken
+from domain.ids import DeviceId, Sha256, StationId, sha256_of
 from store.connection import Connection
 
 
@@ -118,18 +119,31 @@ async def states_at(conn: Connection, wanted: Sequence[LaneAt]) -> list[Installe
 async def state_document(
     conn: Connection, station: StationId, device: DeviceId, lane: int, version: int
 ) -> dict[str, Any]:
-    """Return the document of a version that a passage was weighed with."""
+    """Return the document of a version that a passage was weighed with.
+
+    Raises
+    ------
+    EvidenceBroken
+        It is gone, or is not the one that was installed.
+    """
     cursor = await conn.execute(
         """
-        SELECT document FROM calibration_state
+        SELECT document, digest FROM calibration_state
         WHERE station_id = %s AND device_id = %s AND lane = %s AND version = %s
         """,
         [station, device, lane, version],
     )
     row = await cursor.fetchone()
+    name = f"calibration {version} of {station}/{device}, lane {lane}"
     if row is None:
-        raise ConfigurationError(
-            f"the calibration {version} of {station}/{device}, lane {lane} is gone; restore it from a backup"
-        )
+        raise EvidenceBroken(f"the {name} is gone; restore it from a backup")
     document: dict[str, Any] = row[0]
+    if _digest_of(document) != row[1]:
+        raise EvidenceBroken(f"the {name} has other figures than were installed; restore it from a backup")
     return document
+
+
+def _digest_of(document: dict[str, Any]) -> Sha256:
+    """Return the SHA-256 of the one spelling of a document of integers and strings (RFC 8785)."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256_of(text.encode())

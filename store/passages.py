@@ -10,8 +10,8 @@ from store.connection import Connection
 
 _SELECT = """
 SELECT p.event_id, p.captured_at, p.received_at, p.stored_at, p.station_id, p.device_id, p.epoch, p.sequence,
-    p.match_key, p.lane, p.record, p.screening, r.reading, r.plate, h.state AS hit_state, h.missing,
-    k.folder AS package_folder, k.state AS package_state, c.case_id, c.state AS case_state
+    p.match_key, p.lane, p.record, p.screening, p.weighing, r.reading, r.plate, h.state AS hit_state,
+    h.missing, k.folder AS package_folder, k.state AS package_state, c.case_id, c.state AS case_state
 FROM passage p
 LEFT JOIN hit h ON h.event_id = p.event_id
 LEFT JOIN LATERAL (SELECT reading, plate FROM reading WHERE reading.event_id = p.event_id
@@ -50,6 +50,7 @@ class ExportedPassage:
     lane: int
     record: dict[str, Any]
     screening: dict[str, Any]
+    weighing: dict[str, Any] | None
     reading: dict[str, Any] | None
     plate: str | None
     hit_state: str | None

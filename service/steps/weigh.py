@@ -5,6 +5,7 @@ gain and held for statistics only, since a case may not rest on it but traffic m
 signal that shows no vehicle's axles is refused, and so kept whole in quarantine.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,6 +46,8 @@ _DRIVES = frozenset({RefusalCode.AXLES_UNCLEAR, RefusalCode.MOTION_UNCLEAR, Refu
 
 
 _MOST_REMEMBERED = 1_000
+
+log = logging.getLogger(__name__)
 
 
 class Passage(NamedTuple):
@@ -112,7 +115,15 @@ class Weigher:
         if known is None:
             if len(self._states) >= _MOST_REMEMBERED:
                 self._states.clear()
-            known = self._states[state.digest] = CalibrationState.from_document(state.document)
+            known = CalibrationState.from_document(state.document)
+            if known.digest != state.digest:
+                log.error(
+                    "calibration %d of %s/%s, lane %d has other figures than were installed and is not used; "
+                    "restore the database from a backup",
+                    *(state.version, state.station, state.device, state.lane),
+                )
+                return None
+            self._states[state.digest] = known
         return known
 
 

@@ -21,6 +21,7 @@ from ingest.decoders import Decoders, load_decoders
 from service.pipeline import Workshop, complete, settle
 from service.settings import Settings
 from service.steps.drift import count_axles
+from service.steps.replay import accept_again
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
 from service.steps.weigh import Weigher
@@ -383,3 +384,30 @@ async def test_a_waveform_becomes_a_case_and_its_package_holds_what_weighed_it(
     sealed = json.loads((folder / "data/event.json").read_bytes())
     assert sealed["weighing"]["calibration"]["digest"] == state.digest
     assert sealed["weighing"]["gross_kg"] == sealed["record"]["gross_kg"]
+
+
+async def test_a_calibration_altered_in_the_database_is_not_used(
+    roadside: Roadside, overloaded: Passage
+) -> None:
+    await roadside.install()
+    async with roadside.pool.connection() as conn:
+        await conn.execute("UPDATE calibration_state SET document = document || '{\"passes\": 7}'")
+    await roadside.send(overloaded.drafts[0])
+    screening = await roadside.screening()
+    assert (screening["outcome"], screening["reasons"]) == ("statistics-only", ["no-calibration"])
+
+
+async def test_a_waveform_refused_is_weighed_once_its_device_is_known(
+    roadside: Roadside, overloaded: Passage
+) -> None:
+    await roadside.install()
+    async with roadside.pool.connection() as conn:
+        await conn.execute("UPDATE device SET valid_from = '2026-12-01' WHERE device_id = 'wim-1'")
+    settled = await roadside.send(overloaded.drafts[0])
+    assert settled.refusal is not None
+    assert settled.refusal.code is RefusalCode.UNKNOWN_DEVICE
+    async with roadside.pool.connection() as conn:
+        await conn.execute("UPDATE device SET valid_from = '2026-01-01' WHERE device_id = 'wim-1'")
+    ((kept,),) = await roadside.rows("SELECT quarantine_id FROM quarantine")
+    await accept_again(roadside.pool, roadside.blobs, roadside.sink, DECODERS, kept)
+    assert equals_oracle(await roadside.screening(), overloaded.truth["oracle"])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, EvidenceBroken
 from domain.ids import DeviceId, StationId, sha256_of
 from store.calibrations import InstalledState, LaneAt, install_state, state_document, states_at
 from store.connection import Connection, connect
@@ -21,9 +21,9 @@ LANE_1 = Watched(STATION, SCALE, 1, "calibration:1")
 
 
 def state(version: int, *, begins: datetime = BEGIN, lane: int = 1, text: str = "a") -> InstalledState:
-    return InstalledState(
-        STATION, SCALE, lane, version, begins, sha256_of(text.encode()), {"version": version, "text": text}
-    )
+    document = {"version": version, "text": text}
+    digest = sha256_of(f'{{"text":"{text}","version":{version}}}'.encode())
+    return InstalledState(STATION, SCALE, lane, version, begins, digest, document)
 
 
 async def test_a_passage_is_weighed_with_the_state_of_its_time(connection: Connection) -> None:
@@ -49,6 +49,16 @@ async def test_installing_twice_changes_nothing(connection: Connection) -> None:
     assert not await install_state(conn, state(1))
     assert await install_state(conn, state(2, begins=BEGIN + timedelta(days=1)))
     assert not await install_state(conn, state(1))
+
+
+async def test_a_state_that_was_altered_or_lost_weighs_in_no_package(connection: Connection) -> None:
+    conn = await with_registry(connection)
+    await install_state(conn, state(1))
+    with pytest.raises(EvidenceBroken, match="calibration 2 of S1/wim-1, lane 1 is gone"):
+        await state_document(conn, STATION, SCALE, 1, 2)
+    await conn.execute('UPDATE calibration_state SET document = document || \'{"text": "b"}\'')
+    with pytest.raises(EvidenceBroken, match="has other figures than were installed"):
+        await state_document(conn, STATION, SCALE, 1, 1)
 
 
 @pytest.mark.parametrize(

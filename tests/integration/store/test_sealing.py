@@ -84,7 +84,7 @@ async def test_a_waveform_comes_back_as_sent_from_the_blob_store(
     connection: Connection, tmp_path: Path, framing: bytes
 ) -> None:
     await with_registry(connection)
-    state = InstalledState(STATION, SCALE, 1, 3, T0, sha256_of(b"state"), {"version": 3})
+    state = InstalledState(STATION, SCALE, 1, 3, T0, sha256_of(b'{"version":3}'), {"version": 3})
     await install_state(connection, state)
     sent = waveform_passage(1, framing=framing)
     blobs = BlobStore(tmp_path)
