@@ -14,12 +14,13 @@ from domain.units import PPM
 from simulators.road.passes import SPEED_RANGE_M_S, dynamic_rms, strip_passes
 from simulators.road.profile import RoadClass, Site
 from simulators.road.trucks import Trucks, draw_trucks
+from weigh.calibration.apply import gain_factors
+from weigh.calibration.fit import Installation, fit_calibration
 from weigh.calibration.passes import WeighedPasses
 from weigh.calibration.state import CalibrationState
-from weigh.calibration.temperature import fit_temperature
 from weigh.estimate import inverse_variance_weights, look_up, places
 from weigh.estimate.conformal import TWO_SIDED
-from weigh.weighing import table_of, weigh_loads, with_site
+from weigh.weighing import table_of, weigh_loads
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,8 @@ SEED = 20_261_123
 
 REFERENCE_K = 293.15
 NOISE = 0.015
+GAIN_SPREAD = 0.05
+"""Standard deviation of the strips' true gains, which the weighed passes must find."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +98,10 @@ def roads(scenario: Scenario, count: int, vehicles: int) -> Iterator[Road]:
             speed,
             scenario.position_m,
             noise=NOISE,
+            gain=rng.normal(1.0, GAIN_SPREAD, len(scenario.position_m)),
             warmer_k=warmer,
             temperature_per_k=per_k,
+            dead=np.isin(np.arange(len(scenario.position_m)), scenario.dead),
         )
         rms = float(np.sqrt(np.nanmean(np.square(dynamic_rms(site, trucks, speed)))))
         yield Road(trucks, load, speed, REFERENCE_K + warmer, rms)
@@ -115,7 +120,7 @@ def measure(scenario: Scenario, count: int, vehicles: int) -> Score:
 
 
 def calibrate(scenario: Scenario, road: Road) -> CalibrationState:
-    """Return a site's calibration from its weighed passes: temperature where it varies, bias and factors."""
+    """Return a calibration from the weighed passes: gains, temperature where it varies, bias and factors."""
     first = slice(scenario.weighed)
     trucks = road.trucks.take(first)
     kind = trucks.axle_type
@@ -128,56 +133,22 @@ def calibrate(scenario: Scenario, road: Road) -> CalibrationState:
         speed_m_s=road.speed_m_s[first],
         temperature_k=road.temperature_k[first],
     )
-    return with_site(_with_temperature(blank(scenario), passes, scenario), passes)
-
-
-def blank(scenario: Scenario) -> CalibrationState:
-    """Return a calibration of strips with right gains on a site of which nothing is known."""
-    strips = len(scenario.position_m)
-    return CalibrationState(
-        version=1,
-        valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+    installation = Installation(
         station=StationId("benchmark"),
         device=DeviceId("strips"),
         lane=1,
-        passes=scenario.weighed,
-        passes_sha256=Sha256(""),
         strip_position_mm=tuple(int(place) for place in np.rint(scenario.position_m * 1_000)),
         strip_width_um=53_000,
-        strip_alive=tuple(0 if strip in scenario.dead else 1 for strip in range(strips)),
-        strip_gain_ppm=(PPM,) * strips,
-        temperature_reference_mk=round(REFERENCE_K * 1_000),
-        temperature_slope_ppb_k=(0,) * strips,
-        temperature_curve_ppb_k2=(0,) * strips,
-        temperature_min_mk=250_000,
-        temperature_max_mk=330_000,
-        strip_noise_ppm=(round(NOISE * PPM),) * strips,
-        speed_bound_m_h=(),
-        site_bias_ppm=((0,), (0,), (0,)),
-        u_site_ppm=((0,), (0,), (0,)),
-        u_site_gross_ppm=(0,),
-        u_gain_temperature_mk=(round(REFERENCE_K * 1_000),),
-        u_gain_ppm=(0,),
-        conformal_axle_milli=1_000,
-        conformal_group_milli=1_000,
-        conformal_gross_milli=1_000,
+        strip_noise_ppm=round(NOISE * PPM),
+        follows_temperature=scenario.swing_k > 0.0,
     )
-
-
-def _with_temperature(state: CalibrationState, passes: WeighedPasses, scenario: Scenario) -> CalibrationState:
-    if not scenario.swing_k:
-        return state
-    fit = fit_temperature(passes.strip_ratio(), passes.temperature_k)
-    knots = np.linspace(REFERENCE_K - scenario.swing_k, REFERENCE_K + scenario.swing_k, 13)
-    found = {
-        "strip_gain_ppm": np.rint(PPM / fit.gains.response).astype(int).tolist(),
-        "temperature_reference_mk": round(fit.reference_k * 1_000),
-        "temperature_slope_ppb_k": np.rint(fit.slope * 1e9).astype(int).tolist(),
-        "temperature_curve_ppb_k2": np.rint(fit.curve * 1e9).astype(int).tolist(),
-        "u_gain_temperature_mk": np.rint(knots * 1_000).astype(int).tolist(),
-        "u_gain_ppm": np.rint(fit.u_gain(knots) * PPM).astype(int).tolist(),
-    }
-    return CalibrationState.from_document(state.to_document() | found)
+    return fit_calibration(
+        passes,
+        installation,
+        version=1,
+        valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        passes_sha256=Sha256(""),
+    )
 
 
 def _ours(score: Score, scenario: Scenario, road: Road, state: CalibrationState) -> None:
@@ -222,11 +193,12 @@ def group_sums(load: Floats, size: NDArray[np.int64]) -> Floats:
 
 def _peers(score: Score, scenario: Scenario, road: Road, state: CalibrationState) -> None:
     trucks, kind = road.trucks, road.trucks.axle_type
-    load = np.where(kind[..., None] < 0, 1.0, road.load)
+    right = road.load * gain_factors(state, road.temperature_k)[:, None]
+    load = np.where(kind[..., None] < 0, 1.0, right)
     strips = load.shape[2]
     alive = np.ones(strips, dtype=np.bool_)
     first = slice(scenario.weighed)
-    variance = peers.strip_variance(road.load[first], trucks.static_kg[first])
+    variance = peers.strip_variance(right[first], trucks.static_kg[first])
     table = table_of(state)
     at = places(np.broadcast_to(alive, load.shape[::2]), road.speed_m_s, table)
     estimates = {
