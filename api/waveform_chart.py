@@ -10,6 +10,7 @@ import math
 import sys
 from array import array
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from domain.weighing import Weighing
@@ -98,22 +99,28 @@ def _read(body: bytes) -> tuple[dict[str, Any], "array[Any]"]:
 def _newtons(samples: "array[Any]", strip: dict[str, Any]) -> list[tuple[float, float]]:
     """Return the least and greatest force in each pixel column, above the strip's own resting level."""
     scale = (strip.get("scale_un") or 1_000_000) / 1_000_000
-    rest = sorted(samples)[len(samples) // 2]
     columns = min(WIDTH - _LEFT - _RIGHT, len(samples))
     bounds = [len(samples) * column // columns for column in range(columns + 1)]
-    parts = [samples[bounds[column] : bounds[column + 1]] for column in range(columns)]
-    return [((min(part) - rest) * scale, (max(part) - rest) * scale) for part in parts]
+    parts = [samples[begin:end] for begin, end in pairwise(bounds)]
+    extremes = [(min(part), max(part)) for part in parts]
+    rest = sorted(low for low, _ in extremes)[columns // 2]
+    return [((low - rest) * scale, (high - rest) * scale) for low, high in extremes]
 
 
 def _path(row: list[tuple[float, float]], base: int, peak: float) -> str:
-    """Return a line down and up through each column's extremes, to a tenth of a pixel."""
-    points = []
-    for column, (low, high) in enumerate(row):
-        x = _LEFT + column * (WIDTH - _LEFT - _RIGHT) / len(row)
-        points.append(f"{x:.1f} {base - _SWING * low / peak:.1f}")
-        if high != low:
-            points.append(f"{x:.1f} {base - _SWING * high / peak:.1f}")
-    return "M" + "L".join(points)
+    """Return a line down and up through each column's extremes, to a tenth of a pixel; level parts once."""
+    step = (WIDTH - _LEFT - _RIGHT) / len(row)
+    points = [
+        (f"{_LEFT + column * step:.1f}", f"{base - _SWING * force / peak:.1f}")
+        for column, extremes in enumerate(row)
+        for force in dict.fromkeys(extremes)
+    ]
+    kept = [
+        point
+        for before, point, after in zip([("", ""), *points], points, [*points[1:], ("", "")], strict=False)
+        if not before[1] == point[1] == after[1]
+    ]
+    return "M" + "L".join(" ".join(point) for point in kept)
 
 
 def _crossings_s(weighing: Weighing, position_mm: int) -> list[float]:
