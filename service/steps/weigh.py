@@ -98,7 +98,7 @@ class Weigher:
             ]
         )
         return [
-            _refusal(result)
+            refusal_of(result)
             if isinstance(result, Unweighed)
             else Passage(
                 WeighMessage(header=message.header, record=result.record, wire=message.wire),
@@ -127,7 +127,8 @@ class Weigher:
         return known
 
 
-def _refusal(result: Unweighed) -> Refusal:
+def refusal_of(result: Unweighed) -> Refusal:
+    """Return what the station is told, and why the message is in quarantine."""
     code = _CODES[result.problem]
     seen = ", ".join(flag.value for flag in result.flags)
     if seen and code in _DRIVES:
