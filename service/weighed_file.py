@@ -3,7 +3,7 @@
 Columns, in any order: `pass`, `axle` (1, 2, ...), `axle_type` (steer, drive, trailer), `group` (1, 2, ...
 from the front), `reference_kg`, `speed_kmh`; and, where there are such figures, `measured_kg`,
 `temperature_c` and `strip_1` to `strip_S`. An empty cell is a figure that is not there. Anything else is
-refused by line and column.
+refused by line and column. A file named `.parquet` has the columns of `zhichao/weighed-axles/1` instead.
 """
 
 import csv
@@ -15,9 +15,11 @@ from pathlib import Path
 from domain.errors import ConfigurationError, InputRefused
 from domain.ids import Sha256, sha256_of
 from domain.refusals import RefusalCode
+from service.weighed_columns import weighed_axles_in
 from weigh.calibration.passes import WeighedAxle, WeighedPasses, weighed_passes
 from weigh.calibration.state import AXLE_TYPES
 
+PARQUET = ".parquet"
 NEEDED = ("pass", "axle", "axle_type", "group", "reference_kg", "speed_kmh")
 OPTIONAL = ("measured_kg", "temperature_c")
 _STRIP = "strip_"
@@ -42,6 +44,8 @@ def read_weighed_file(path: Path) -> tuple[WeighedPasses, Sha256]:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}; name a file of weighed passes") from None
+    if path.suffix == PARQUET:
+        return weighed_passes(weighed_axles_in(path)), sha256_of(data)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

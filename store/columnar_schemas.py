@@ -121,7 +121,8 @@ FINDINGS = _schema(
 WEIGHED_AXLES = _schema(
     "zhichao/weighed-axles/1",
     ("pass_id", pa.string(), False, "of the pass: a vehicle weighed at rest that then drove over the strips"),
-    ("axle_type", _WORD, False, "steer, drive or trailer; axles of a pass stand front first"),
+    ("axle", pa.int8(), False, "number of the axle, from 1 without a gap, so that a lost row is seen"),
+    ("axle_type", _WORD, False, "steer, drive or trailer"),
     ("group", pa.int8(), False, "number of the axle group, from 1 at the front"),
     ("reference_kg", pa.float64(), False, "static load"),
     ("measured_kg", pa.float64(), True, "what the station said; null where it said nothing"),

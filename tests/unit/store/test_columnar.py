@@ -291,6 +291,7 @@ def test_a_slice_of_a_batch_is_read_as_itself() -> None:
 def test_weighed_axles_are_read_as_they_were_written(tmp_path: Path) -> None:
     row = {
         "pass_id": "p1",
+        "axle": 1,
         "axle_type": "steer",
         "group": 1,
         "reference_kg": 6_512.5,
