@@ -24,6 +24,10 @@ WHOLE = 1_000 * PPM
 DEDUCT, BOUND, LIMIT = range(3)
 
 CHUNK = 2_048
+MAX_AXLES = 16
+SHORT = 9
+"""Axles of nearly all vehicles."""
+
 KEY_WORDS = 3
 """Eight axles a word in the first two, a byte each; drive, kind and suspension in the third."""
 
@@ -509,20 +513,27 @@ def _flag_axles(
 ) -> None:
     """Write a bit for each group over its limit, at the group's first axle."""
     load_kg, u_axle_ppm = columns.load_kg, columns.u_axle_ppm[begin:end]
-    flags, flat = findings.axle_flags[begin:end], groups.reshape(-1)
+    flags = findings.axle_flags[begin:end]
     scale = np.empty((4, CHUNK), dtype=np.int64)
-    group = np.empty(len(flags), dtype=np.int32)
+    group = np.empty((MAX_AXLES, CHUNK), dtype=np.int32)
     for i in range(len(flags)):
         u = np.int64(u_axle_ppm[i])
         scale[0, i], scale[1, i], scale[2, i] = terms(error[i], rule.formula)
         scale[3, i] = guard_factor(u if u > 0 else rule.default_u_axle_ppm, rule.guard_k_milli)
         flags[i] = 0
+    few = width <= SHORT
+    for i in range(len(flags)):  # the lengths of the inner loops are known: they are unrolled
+        row = np.int64(reading[i])
+        if few:
+            for axle in range(SHORT):
+                group[axle, i] = groups[row, axle]
+        else:
+            for axle in range(MAX_AXLES):
+                group[axle, i] = groups[row, axle]
     for axle in range(width):
-        for i in range(len(flags)):
-            group[i] = flat[np.int64(reading[i]) * groups.shape[1] + axle]
         second, third = min(axle + 1, width - 1), min(axle + 2, width - 1)
         _flag_one(
-            group,
+            group[axle],
             load_kg[axle, begin:end],
             load_kg[second, begin:end],
             load_kg[third, begin:end],
@@ -537,10 +548,7 @@ def _flag_one(
     group: Any, first_kg: Any, second_kg: Any, third_kg: Any, scale: Any, bit: Any, flags: Any
 ) -> None:
     for i in range(len(flags)):
-        packed = np.int64(group[i])
-        size, limit = packed >> SIZE_SHIFT, packed & LIMIT_MASK
-        load = (
-            np.int64(first_kg[i]) + (size > 1) * np.int64(second_kg[i]) + (size > 2) * np.int64(third_kg[i])
-        )
-        over = exceeds(load, limit, scale[0, i], scale[1, i], scale[2, i], scale[3, i])
-        flags[i] |= bit * ((size > 0) & over)
+        size, limit = group[i] >> np.int32(SIZE_SHIFT), group[i] & np.int32(LIMIT_MASK)
+        load = first_kg[i] + np.int32(size > 1) * second_kg[i] + np.int32(size > 2) * third_kg[i]
+        over = exceeds(np.int64(load), np.int64(limit), scale[0, i], scale[1, i], scale[2, i], scale[3, i])
+        flags[i] |= bit * np.uint16((size > 0) & over)
