@@ -113,6 +113,7 @@ def _criterion(each: CriterionReport) -> dict[str, Any]:
         "worst_percent": _or_null(each.worst),
         "cost323": cost,
         "r134_class": each.r134,
+        "r134_figures_from": each.r134_mark and each.r134_mark.value,
         "e1318_types": list(each.astm),
     }
 

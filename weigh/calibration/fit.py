@@ -27,6 +27,8 @@ _KNOTS = 25
 _COLDEST_MK, _HOTTEST_MK = 180_000, 380_000
 _AXLES = 100
 """Enough to tell a dead or flat strip from a sound one, which weighed passes are few for."""
+_HEARD = 0.8
+"""A strip that says nothing of more passes than the rest is left out."""
 _NOISY = 1.5
 """A strip that scatters more than this many times the median has noise of its own."""
 
@@ -64,7 +66,7 @@ def fit_calibration(
 ) -> CalibrationState:
     """Return the calibration that weighed passes say.
 
-    A strip that says nothing in most passes, or the same of every axle, is left out as not alive.
+    A strip that says nothing of many passes, or the same of every axle, is left out as not alive.
 
     Raises
     ------
@@ -86,8 +88,8 @@ def fit_calibration(
         gains, temperature = fitted.gains, _temperature(fitted)
     else:
         gains, temperature = fit_gains(ratio, min_passes=min_passes), _no_temperature(strips)
-    # A strip that lacks a pass's load would cost the site's bias the whole pass: most passes must have it.
-    alive = gains.determined & (np.isfinite(ratio).mean(axis=0) >= 0.5) & ~_useless(passes, gains)
+    # A strip that lacks a pass's load would cost the site's bias the whole pass.
+    alive = gains.determined & (np.isfinite(ratio).mean(axis=0) >= _HEARD) & ~_useless(passes, gains)
     if not alive.any():
         raise _refused("no strip says enough of the weighed passes to be calibrated")
     response = np.where(alive, gains.response, 1.0)

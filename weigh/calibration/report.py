@@ -21,6 +21,7 @@ from weigh.calibration.classes import (
     Criterion,
     Environment,
     ErrorClass,
+    Mark,
     Repetition,
     Stage,
     Tolerance,
@@ -64,7 +65,7 @@ class CostVerdict:
 
 @dataclass(frozen=True)
 class CriterionReport:
-    """One criterion: its errors in per cent, and the classes they meet."""
+    """One criterion: its errors in per cent, the classes they meet, and how sure the class's figure is."""
 
     criterion: Criterion
     count: int
@@ -73,6 +74,7 @@ class CriterionReport:
     worst: float
     cost: CostVerdict | None
     r134: str
+    r134_mark: Mark | None
     astm: tuple[str, ...]
 
 
@@ -156,6 +158,7 @@ def _criterion(
     rigid: bool,
 ) -> CriterionReport:
     percent = errors.percent
+    r134 = _r134(criterion, percent, stage, rigid=rigid) if len(percent) >= MIN_MEASUREMENTS else None
     count = len(percent)
     mean = float(percent.mean()) if count else np.nan
     sd = float(percent.std(ddof=1)) if count > 1 else np.nan
@@ -169,7 +172,8 @@ def _criterion(
         cost=_cost(criterion, percent, stage, cost_confidence_required(count, repetition, environment))
         if enough
         else None,
-        r134=_r134(criterion, percent, stage, rigid=rigid) if enough else NOT_DETERMINED,
+        r134=r134.name if r134 else NONE if enough else NOT_DETERMINED,
+        r134_mark=r134.mark if r134 else None,
         astm=_astm(criterion, errors) if enough else (),
     )
 
@@ -185,13 +189,13 @@ def _cost(criterion: Criterion, percent: Floats, stage: Stage, required: float) 
     return CostVerdict(NONE, tolerance, required, reached)
 
 
-def _r134(criterion: Criterion, percent: Floats, stage: Stage, *, rigid: bool) -> str:
-    """Return the best class whose largest error no measurement passes."""
+def _r134(criterion: Criterion, percent: Floats, stage: Stage, *, rigid: bool) -> ErrorClass | None:
+    """Return the best class whose largest error no measurement passes; None where there is none."""
     classes: tuple[ErrorClass, ...] = GROSS_CLASSES
     if criterion is not Criterion.GROSS:
         classes = RIGID_AXLE_CLASSES if rigid else AXLE_CLASSES
     worst = float(np.abs(percent).max())
-    return next((each.name for each in classes if worst <= each.allows(stage)), NONE)
+    return next((each for each in classes if worst <= each.allows(stage)), None)
 
 
 def _astm(criterion: Criterion, errors: Errors) -> tuple[str, ...]:

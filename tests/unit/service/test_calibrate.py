@@ -123,6 +123,8 @@ def test_what_the_station_measured_is_reported_without_a_calibration(tmp_path: P
     document = json.loads(calibrate("report", file, "--json").output)
     assert document["criteria"]["gross"]["mean_percent"] == pytest.approx(3.0, abs=0.01)
     assert document["r134_gross_class"] == "5"
+    assert document["criteria"]["gross"]["r134_figures_from"] == "secondary"
+    assert document["criteria"]["group"]["r134_figures_from"] == "memory"
 
 
 def test_a_criterion_that_does_not_occur_is_null(tmp_path: Path) -> None:
@@ -139,6 +141,7 @@ def test_a_criterion_that_does_not_occur_is_null(tmp_path: Path) -> None:
         "worst_percent": None,
         "cost323": None,
         "r134_class": "not determined",
+        "r134_figures_from": None,
         "e1318_types": [],
     }
     assert document["cost323_class"] == "A(5)"

@@ -63,6 +63,13 @@ def test_a_strip_dead_throughout_is_left_out() -> None:
     assert state.strip_alive == tuple(int(strip != 5) for strip in range(STRIPS))
 
 
+@pytest.mark.parametrize(("silent_on", "alive"), [(2, 1), (12, 0)])
+def test_a_strip_that_is_often_silent_is_left_out(silent_on: int, alive: int) -> None:
+    passes = weighed(13, 40)
+    passes.strip_load[:silent_on, :, 6] = np.nan
+    assert fit(passes).strip_alive == tuple(alive if strip == 6 else 1 for strip in range(STRIPS))
+
+
 def test_a_strip_that_says_the_same_of_every_axle_is_left_out() -> None:
     passes = weighed(12, 40)
     passes.strip_load[:, :, 4] = 5_000.0
