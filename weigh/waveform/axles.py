@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from domain.events import MAX_AXLES
-from weigh.waveform.pulses import UNFIT, Pulses
+from weigh.waveform.pulses import UNUSED, Pulses
 
 FORWARD, BACKWARD, MIXED = 1, -1, 0
 
@@ -101,20 +101,20 @@ def _agree(b: int, pulses: Pulses, fewest: int, out: Matched) -> int:
     widest, most = 0.0, 0
     for s in range(count.size):
         out.bits[b] |= state[s]
-        if state[s] & UNFIT:
+        if state[s] & UNUSED:
             continue
         fit += 1
         if count[s] == 0:
             continue
         usable, most, votes = usable + 1, max(most, count[s]), 0
         for other in range(count.size):
-            votes += (state[other] & UNFIT) == 0 and count[other] == count[s]
+            votes += (state[other] & UNUSED) == 0 and count[other] == count[s]
         if votes > best or (votes == best and count[s] > axles):
             best, axles = votes, count[s]
         for i in range(count[s]):
             widest = max(widest, pulses.spread_s2[b, s, i])
     for s in range(count.size):
-        out.alive[b, s] = (state[s] & UNFIT) == 0 and count[s] == axles and axles > 0
+        out.alive[b, s] = (state[s] & UNUSED) == 0 and count[s] == axles and axles > 0
     out.axle_count[b], out.most[b], out.widest_s[b] = axles, most, np.sqrt(widest)
     if usable == 0:
         return NO_PULSES if fit > 0 else TOO_FEW_STRIPS

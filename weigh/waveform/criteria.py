@@ -46,7 +46,7 @@ class Criteria(NamedTuple):
     threshold_peak: float = 0.04
     edge_sigmas: float = 2.5
     edge_peak: float = 0.002
-    unsteady_part: float = 0.01
+    unsteady_part: float = 0.02
     fewest_strips: int = 2
     acceleration_m_s2: float = 1.0
     residual_m: float = 0.008

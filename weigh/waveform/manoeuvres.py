@@ -37,7 +37,10 @@ def manoeuvres(matched: Matched, layout: Layout, loops: Loops, rules: Criteria, 
         confused = np.isin(matched.outcome, (UNCLEAR_ORDER, UNCLEAR_MOTION))
         uneven = np.abs(matched.acceleration_m_s2) > rules.acceleration_m_s2
         uneven |= matched.residual_m > rules.residual_m
-        left = _has_left(matched, layout, loops, rules, seconds)
+        told = _loops_free(layout, loops)
+        needed_m = np.where(told, layout.position_m[-1], layout.position_m[0] + rules.silence_m)
+        left = _has_left(matched, needed_m, seconds) & ~_left_occupied(layout, loops)
+        cut = (matched.bits & (CUT_AT_START | CUT_AT_END)) > 0
         weak = (loops.lead_detuning < rules.centred) | (loops.trail_detuning < rules.centred)
         seen = {
             DrivingFlag.STRADDLING: weak,
@@ -48,7 +51,7 @@ def manoeuvres(matched: Matched, layout: Layout, loops: Loops, rules: Criteria, 
             | (again & ~slow & left),
             DrivingFlag.SIDE_BY_SIDE: _neighbour(loops) & ~weak,
             DrivingFlag.WRONG_WAY: matched.order == BACKWARD,
-            DrivingFlag.TAIL_LOST: ~left | ((matched.bits & (CUT_AT_START | CUT_AT_END)) > 0),
+            DrivingFlag.TAIL_LOST: ~left | (cut & ~told),
         }
     return np.stack([seen[flag] for flag in MANOEUVRES], axis=1)
 
@@ -60,21 +63,32 @@ def _stood(matched: Matched, layout: Layout, rules: Criteria) -> Bools:
     return np.asarray(wide | (matched.slowest_m_s < rules.slowest_m_s))
 
 
-def _has_left(matched: Matched, layout: Layout, loops: Loops, rules: Criteria, seconds: float) -> Bools:
-    """Return which vehicles had left strips and loops when the recording ended, (B,)."""
-    left = np.ones(loops.vehicles, dtype=np.bool_)
-    told = np.zeros(loops.vehicles, dtype=np.bool_)
+def _loops_free(layout: Layout, loops: Loops) -> Bools:
+    """Return where a loop of the lane saw the vehicle leave, (B,)."""
+    free = np.zeros(loops.vehicles, dtype=np.bool_)
+    for place, off in ((layout.lead_loop_m, loops.lead_off), (layout.trail_loop_m, loops.trail_off)):
+        if place is not None:
+            free |= ~np.isnan(off)
+    return free
+
+
+def _left_occupied(layout: Layout, loops: Loops) -> Bools:
+    """Return where a loop of the lane saw the vehicle come and not go, (B,)."""
+    occupied = np.zeros(loops.vehicles, dtype=np.bool_)
     for place, on, off in (
         (layout.lead_loop_m, loops.lead_on, loops.lead_off),
         (layout.trail_loop_m, loops.trail_on, loops.trail_off),
     ):
         if place is not None:
-            left &= np.isnan(on) | ~np.isnan(off)
-            told |= ~np.isnan(off)
-    at_end = _last(matched, matched.place_at_m(np.full(loops.vehicles, seconds)))
-    needed = np.where(told, layout.position_m[-1], layout.position_m[0] + rules.silence_m)
+            occupied |= ~np.isnan(on) & np.isnan(off)
+    return occupied
+
+
+def _has_left(matched: Matched, needed_m: Floats, seconds: float) -> Bools:
+    """Return where the last axle was so far when the recording ended, or may have been, (B,)."""
+    at_end = _last(matched, matched.place_at_m(np.full_like(needed_m, seconds)))
     known = np.isin(matched.outcome, (OK, TOO_FEW_AXLES)) & (matched.order != BACKWARD)
-    return np.asarray(left & (~known | (at_end >= needed)))
+    return np.asarray(~known | (at_end >= needed_m))
 
 
 def _last(matched: Matched, place_m: Floats) -> Floats:

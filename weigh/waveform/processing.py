@@ -103,6 +103,25 @@ def process(
     return _strip_loads(matched, flags, problem)
 
 
+def read_pulses(
+    samples: NDArray[Any],
+    layout: Layout,
+    scale: Floats | None = None,
+    *,
+    in_service: NDArray[np.bool_] | None = None,
+    criteria: Criteria | None = None,
+) -> Pulses:
+    """Return the pulses of every strip, not yet matched: for pictures and for looking into a record.
+
+    Parameters and errors are those of `process`.
+    """
+    rules = Criteria() if criteria is None else criteria
+    samples = checked_samples(samples, layout, Loops.silent(len(samples)))
+    found = Pulses.room(len(samples), layout.strips)
+    find_pulses(samples, _strips(samples, layout, scale, in_service, rules), found)
+    return found
+
+
 def _strips(
     samples: NDArray[Any],
     layout: Layout,

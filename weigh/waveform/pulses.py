@@ -36,6 +36,9 @@ SILENT, NOT_FINITE, CLIPPED, NO_QUIET_ZONE, TOO_MANY, CUT_AT_START, CUT_AT_END, 
 UNFIT = NOT_FINITE | CLIPPED | NO_QUIET_ZONE | TOO_MANY | FLAT | LEFT_OUT
 """Bits with which a strip tells nothing."""
 
+UNUSED = UNFIT | CUT_AT_START | CUT_AT_END
+"""Bits with which a strip is not matched: a pulse cut off has no load."""
+
 _HELD = 12
 """Samples at exactly the largest value, one after another, that no noisy signal shows."""
 _STILLEST = 2e-4
@@ -206,10 +209,11 @@ def _runs(work: Any, level: Any, b: int, s: int) -> Any:
             if sums[i] - level.start - level.tilt * i <= level.on:
                 i += 1
                 continue
+            under, rise = level_beside(work.mean, work.quiet, group)
             first, stop = i, i + 1
-            while stop < blocks and sums[stop] - level.start - level.tilt * stop > level.off:
+            while stop < blocks and sums[stop] - under > level.off:
                 stop += 1
-            while first > done and sums[first - 1] - level.start - level.tilt * (first - 1) > level.off:
+            while first > done and sums[first - 1] - under > level.off:
                 first -= 1
             bits |= (CUT_AT_START if first == 0 else 0) | (CUT_AT_END if stop == blocks else 0)
             long = stop - first > 1  # a pulse is longer than two blocks; a single one is a spark
@@ -218,19 +222,19 @@ def _runs(work: Any, level: Any, b: int, s: int) -> Any:
                 bits |= TOO_MANY
             elif long:
                 work.out.first[b, s, found], work.out.stop[b, s, found] = first, stop
-                if not _measure(work, b, s, found):
-                    bits |= NO_QUIET_ZONE
+                area = _measure(work, under, b, s, found)
+                unsure = abs(rise) * (stop - first) > 2.0 * work.strips.rules.unsteady_part * area
+                bits |= NO_QUIET_ZONE if unsure else 0
                 found += 1
             done = i = stop
     return found, bits
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def _measure(work: Any, b: int, s: int, at: int) -> bool:
-    """Write area, centre and spread of the pulse in its window; return whether its baseline is sure."""
+def _measure(work: Any, under: float, b: int, s: int, at: int) -> float:
+    """Write area, centre and spread of the pulse in its window over the level `under`; return its sum."""
     strips, out = work.strips, work.out
     first, stop = out.first[b, s, at], out.stop[b, s, at]
-    under, rise = level_beside(work.mean, work.quiet, first // STRETCH, (stop - 1) // STRETCH)
     total, moment, second = 0.0, 0.0, 0.0
     x, top = 0.0, first
     for k in range(first, stop):
@@ -245,7 +249,7 @@ def _measure(work: Any, b: int, s: int, at: int) -> bool:
     out.area[b, s, at] = total * strips.scale[s] * strips.step_s
     out.time_s[b, s, at] = ((first + centre + 0.5) * strips.block - 0.5) * strips.step_s
     out.spread_s2[b, s, at] = (second / total - centre * centre) * (strips.block * strips.step_s) ** 2
-    return bool(abs(rise) * (stop - first) <= 2.0 * strips.rules.unsteady_part * total)
+    return total
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")

@@ -15,23 +15,24 @@ from numba import njit
 STRETCH = 16
 """Blocks in a stretch."""
 
+_LOOKED_AT = 32
 _THIRD_OF_MANY = 1.45
-"""The third smallest of some tens of sample sds of 16, times this, is about the sd itself (biased upwards
-where there are fewer: stretches then count as quiet more easily, and the straight line decides)."""
+"""The third smallest of 32 to 63 sample sds of 16, times this, is about the sd itself. Of fewer it is more:
+stretches then count as quiet more easily, and their level decides."""
 
 CALM_VARIANCES = 3.0
 """A block 8 sds off alone gives its stretch a variance of about 4: calm stretches hold no pulse."""
 
 _LEVEL_SIGMAS = 6.0
-_LEVEL_PEAK = 0.02
+_LEVEL_PEAK = 0.03
 """Part of the peak that the baseline may wander within a record; the lightest axle weighs more than that."""
 
 _LEAST_SHARE = 0.1
 _LEAST_STRETCHES = 2
 _SPAN_FOR_SLOPE = 0.5
 
-_NEAR = 8
-"""Stretches beside a pulse among which one must be quiet, besides twice the pulse's own length."""
+_NEAR = 16
+"""Stretches on each side of a pulse among which one must be quiet: more than a group of axles takes."""
 
 _BESIDE = 4
 """Quiet stretches taken on each side of a pulse: their noise is then small against the pulse's own."""
@@ -93,9 +94,9 @@ def largest(values: Any, first: int, stop: int) -> float:
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def noise_variance(variance: Any) -> float:
-    """Return the variance of block sums when unloaded, from the third smallest of all stretches."""
+    """Return the variance of block sums when unloaded, from the third smallest of some tens of stretches."""
     a = b = c = np.inf
-    for g in range(variance.size):
+    for g in range(0, variance.size, max(variance.size // _LOOKED_AT, 1)):
         v = variance[g]
         if v < a:
             a, b, c = v, a, b
@@ -148,30 +149,29 @@ def baseline(mean: Any, variance: Any, noise: float, peak: float, quiet: Any) ->
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def level_beside(mean: Any, quiet: Any, first: int, last: int) -> Any:
+def level_beside(mean: Any, quiet: Any, at: int) -> Any:
     """Return the unloaded level under a pulse, and how far the two sides of it differ.
 
     Parameters
     ----------
     mean, quiet : (G,), of block sums by stretch
-    first, last
-        The stretches in which the pulse begins and ends; neither is used itself.
+    at
+        The stretch in which the pulse was met.
 
     Returns
     -------
-    Level in block sums at the middle of the pulse, and the rise from one side to the other: 0 where the
+    Level in block sums at that stretch, and the rise from one side to the other: 0 where the
     record ends on one side, infinite where a side has no quiet stretch near.
     """
-    near = _NEAR + 2 * (last - first)
     left, left_at, n = 0.0, 0.0, 0
-    g = first - 1
-    while g >= 0 and n < _BESIDE and (n > 0 or first - g <= near):
+    g = at - 1
+    while g >= 0 and n < _BESIDE and (n > 0 or at - g <= _NEAR):
         if quiet[g]:
             left, left_at, n = left + mean[g], left_at + g, n + 1
         g -= 1
     right, right_at, m = 0.0, 0.0, 0
-    h = last + 1
-    while h < mean.size and m < _BESIDE and (m > 0 or h - last <= near):
+    h = at + 1
+    while h < mean.size and m < _BESIDE and (m > 0 or h - at <= _NEAR):
         if quiet[h]:
             right, right_at, m = right + mean[h], right_at + h, m + 1
         h += 1
@@ -182,5 +182,5 @@ def level_beside(mean: Any, quiet: Any, first: int, last: int) -> Any:
     if m == 0:
         return left / n, 0.0
     left, left_at, right, right_at = left / n, left_at / n, right / m, right_at / m
-    share = (0.5 * (first + last) - left_at) / (right_at - left_at)
+    share = (at - left_at) / (right_at - left_at)
     return left + share * (right - left), right - left
