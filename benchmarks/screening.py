@@ -7,6 +7,7 @@ fewer rows. The oracle is the slow one in plain Python of the tests. Times are t
 
     make bench NAME=screening
     make bench NAME=screening ARGS="--records 1000000 --oracle 20000"
+    make bench NAME=screening ARGS="--plot docs/images/screening.svg"
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,7 @@ def main(arguments: list[str]) -> Result:
     parser.add_argument("--peers", type=int, default=1_000_000)
     parser.add_argument("--oracle", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--plot", type=Path)
     options = parser.parse_args(arguments)
     columns = records(options.records, SEED)
     input_bytes = sum(getattr(columns, name).nbytes for name in DTYPES)
@@ -59,7 +62,7 @@ def main(arguments: list[str]) -> Result:
     found = screen_bulk(columns.take(slice(0, options.oracle)), TABLES, RULE)
     differing = _differing(columns, found, options.oracle, options.threads)
     ours = rates["warm"]
-    return Result(
+    result = Result(
         name="screening",
         unit="records/s",
         ours=round(ours),
@@ -89,6 +92,11 @@ def main(arguments: list[str]) -> Result:
             "vs_polars": ours >= 12 * peers["polars"],
         },
     )
+    if options.plot:
+        from benchmarks._screening_plot import draw  # noqa: PLC0415 - slow to import, seldom wanted
+
+        draw(result, options.plot)
+    return result
 
 
 def _rates(columns: RecordColumns, threads: int) -> dict[str, float]:

@@ -236,7 +236,7 @@ class ReadingMemory:
         )
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def memory_for(tables: LimitTables) -> ReadingMemory:
     """Return the memory for these tables; tables of other days with the same rows share it."""
     return ReadingMemory(tables)

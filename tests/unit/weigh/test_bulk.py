@@ -14,6 +14,7 @@ from domain.events import MAX_AXLES, VehicleKind, WeighRecord
 from domain.law import LimitTables, limit_tables
 from domain.registry import StationContext
 from domain.screening import Formula
+from domain.units import PPM
 from tests.counts import count
 from tests.unit.weigh.vehicles import (
     CERTIFICATE,
@@ -32,6 +33,7 @@ from weigh import (
     BulkFindings,
     DecisionRule,
     RecordColumns,
+    _screen_kernel,
     record_columns,
     screen_bulk,
     screen_records,
@@ -257,6 +259,13 @@ def test_the_division_is_exact_where_the_quotient_is_nearly_whole() -> None:
         whole = random.randint(0, (2**53 - 2) // by) * by + random.choice((-1, 0, 1, by - 1))
         if 0 <= whole < 2**53:
             assert floor_divide(whole, by) == floor(Fraction(whole, by))
+
+
+def test_the_compiled_pass_and_the_domain_mean_the_same_figures() -> None:
+    assert _screen_kernel.MAX_AXLES == MAX_AXLES <= 8 * (_screen_kernel.KEY_WORDS - 1)
+    assert _screen_kernel.PPM == PPM
+    assert len(REASONS) <= 32
+    assert len(DOUBTS) <= 16
 
 
 def test_columns_keep_their_order_when_some_are_taken() -> None:
