@@ -69,6 +69,8 @@ async def test_waveforms_become_cases_and_bad_drives_do_not(server_folder: Path)
             if entry["drive"] != "normal":
                 assert (screening["outcome"], entry["drive"] in screening["reasons"]) == ("unusable", True)
         await system.until(SETTLED)
+        await system.until("SELECT NOT EXISTS (SELECT FROM drift_sample)")
+        assert {row[0] for row in await system.rows("SELECT basis FROM drift")} == {"calibration:1"}
         hits = {event for event, (screening, *_) in stored.items() if screening["outcome"] == "overloaded"}
         cases = {row[0] for row in await system.rows("SELECT event_id FROM case_file")}
         assert len(hits) >= 2
