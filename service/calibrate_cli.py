@@ -83,17 +83,26 @@ def fit(
         valid_from=_moment(valid_from),
         passes_sha256=digest,
     )
-    try:
-        with out.open("xb") as stream:
-            stream.write(state.canonical())
-    except FileExistsError:
-        raise ConfigurationError(
-            f"{out} exists; a calibration is never written over, name a new file"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{out}: {error.strerror}; name a file that can be written") from None
+    _write_new(out, state.canonical())
     click.echo(_shown(state))
     click.echo(f"written to {out}; put it in force with: zhichao calibrate install {out}")
+
+
+@calibrate.command("collect")
+@click.argument("file", type=_FILE)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New file of weighed passes.")
+@explained
+def collect(file: Path, out: Path) -> None:
+    """Make a file of weighed passes from stored passages and their reference loads in the CSV FILE.
+
+    FILE has the columns event, axle and reference_kg; the strips' loads, speed, temperature, axle types and
+    groups are those of the passage.
+    """
+    from service.weighed_collect import collect_passes  # noqa: PLC0415 (the database, not for --help)
+
+    text, passes = run_to_end(collect_passes(read_settings(), file))
+    _write_new(out, text.encode())
+    click.echo(f"{passes} weighed passes written to {out}")
 
 
 @calibrate.command("show")
@@ -228,6 +237,16 @@ def report(
         click.echo(json.dumps(accuracy.report_document(found, fitted_on_these=fitted_on_these), indent=2))
     else:
         click.echo(accuracy.report_text(found, fitted_on_these=fitted_on_these))
+
+
+def _write_new(out: Path, data: bytes) -> None:
+    try:
+        with out.open("xb") as stream:
+            stream.write(data)
+    except FileExistsError:
+        raise ConfigurationError(f"{out} exists and is never written over; name a new file") from None
+    except OSError as error:
+        raise ConfigurationError(f"{out}: {error.strerror}; name a file that can be written") from None
 
 
 def _read_state(file: Path) -> Any:

@@ -1,9 +1,13 @@
 """What the strips of a lane measured of ordinary traffic, as stored with its passages."""
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from domain.ids import DeviceId, StationId
+from domain.events import WeighRecord
+from domain.ids import DeviceId, EventId, StationId
+from domain.weighing import Weighing
 from store.connection import Connection
 
 
@@ -35,3 +39,24 @@ async def strip_loads(
     if not rows:
         return StripLoads([], None, None)
     return StripLoads(axles, rows[0][0], rows[-1][0])
+
+
+class StoredWeighing(NamedTuple):
+    """A passage the platform weighed from its strips' signals."""
+
+    record: WeighRecord
+    weighing: Weighing
+
+
+async def weighings(conn: Connection, events: Sequence[EventId]) -> dict[EventId, StoredWeighing]:
+    """Return those of the passages that were weighed from signals."""
+    cursor = await conn.execute(
+        "SELECT event_id, record, weighing FROM passage WHERE event_id = ANY(%s) AND weighing IS NOT NULL",
+        [list(events)],
+    )
+    return {
+        EventId(event): StoredWeighing(
+            WeighRecord.model_validate_json(json.dumps(record)), Weighing.model_validate(weighing)
+        )
+        for event, record, weighing in await cursor.fetchall()
+    }

@@ -1,5 +1,6 @@
 """What each axle is likely to be, from the distances between axles: strips see no drive shaft."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,3 +40,10 @@ def axle_types(axle_count: NDArray[np.integer[Any]], spacing_m: Floats) -> NDArr
     kind = np.where(place >= trailer_from[:, None], TRAILER, DRIVE)
     kind = np.where(place < steering[:, None], STEER, kind)
     return np.where(there, kind, NO_AXLE).astype(np.int8)
+
+
+def types_of_spacings(spacings_mm: Sequence[int]) -> tuple[int, ...]:
+    """Return the likely type of each axle of one vehicle, front to back, from whole millimetres."""
+    spacing_m = np.array([spacings_mm], dtype=np.float64).reshape(1, -1) / 1_000
+    kinds = axle_types(np.array([len(spacings_mm) + 1]), spacing_m)
+    return tuple(int(kind) for kind in kinds[0])

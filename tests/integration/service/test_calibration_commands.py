@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from domain.ids import sha256_of
+from domain.ids import Sequence, event_id, sha256_of
 from domain.screening import Outcome
 from domain.weighing import WeighedAxle
 from service.cli import main
+from service.weighed_file import read_weighed_file
 from store.blobs import BlobStore
 from store.connection import connect
 from store.intake import store_batch
-from tests.integration.store.messages import REGISTRY, STATION, T0, WEIGHING, batch, passage
+from store.intake_batch import PassageRow
+from tests.integration.store.messages import EPOCH, REGISTRY, SCALE, STATION, T0, WEIGHING, batch, passage
 from tests.unit.weigh.calibration.weighed import INSTALLATION, STRIPS, weighed
 from weigh.calibration.fit import fit_calibration
 
@@ -97,6 +99,59 @@ def test_strips_are_judged_on_the_usable_passages_of_their_lane(
     ]  # fmt: skip
 
 
+def test_stored_passages_and_their_reference_loads_become_a_file_to_fit_on(
+    command: Command, tmp_path: Path, database_url: str
+) -> None:
+    asyncio.run(
+        _store_rows(database_url, BlobStore(tmp_path / "data" / "blobs"), [_three_axles(7), _three_axles(8)])
+    )
+    references = tmp_path / "references.csv"
+    events = [event_id(STATION, SCALE, EPOCH, Sequence(number)) for number in (8, 7)]
+    lines = [
+        f"{event},{axle},{load}" for event in events for axle, load in ((1, 7_100), (2, 9_400), (3, 9_600))
+    ]
+    references.write_text("\n".join(["event,axle,reference_kg", *lines]) + "\n", encoding="utf-8")
+    out = tmp_path / "passes.csv"
+    assert "2 weighed passes" in command("calibrate", "collect", references, "--out", out).output
+
+    passes, _ = read_weighed_file(out)
+    assert passes.reference_kg.tolist() == [[7_100, 9_400, 9_600]] * 2
+    assert passes.measured_kg.tolist() == [[7_000, 9_500, 9_500]] * 2
+    assert passes.axle_type.tolist() == [[0, 1, 1]] * 2
+    assert passes.group.tolist() == [[1, 2, 2]] * 2
+    assert passes.strip_load[0, :, 0].tolist() == [70_000, 95_000, 95_000]
+    assert np.isnan(passes.strip_load[:, :, 1]).all()
+    assert passes.speed_m_s == pytest.approx([17.611] * 2)
+    assert np.isnan(passes.temperature_k).all()
+    assert "never written over" in command("calibrate", "collect", references, "--out", out, status=78).stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (["{event},1,7100", "{event},2,9400"], "2 reference loads, but the strips saw 3 axles"),
+        (["{event},1,7100", "{event},3,9400"], "column axle"),
+        (["{event},1"], "2 cells"),
+        (["0123456789abcdef0123456789abcdef,1,7100"], "no passage 0123456789abcdef"),
+    ],
+)
+def test_reference_loads_that_do_not_fit_are_refused(
+    lines: list[str], complaint: str, command: Command, tmp_path: Path, database_url: str
+) -> None:
+    asyncio.run(_store_rows(database_url, BlobStore(tmp_path / "data" / "blobs"), [_three_axles(7)]))
+    event = event_id(STATION, SCALE, EPOCH, Sequence(7))
+    references = tmp_path / "references.csv"
+    text = "\n".join(["event,axle,reference_kg", *(line.format(event=event) for line in lines)])
+    references.write_text(text, encoding="utf-8")
+    out = tmp_path / "passes.csv"
+    assert complaint in command("calibrate", "collect", references, "--out", out, status=1).stderr
+    assert not out.exists()
+
+
+def _three_axles(number: int) -> PassageRow:
+    return replace(passage(number, outcome=Outcome.WITHIN), weighing=WEIGHING)
+
+
 async def _store(database_url: str, blobs: BlobStore, *, dead_from: int, first: int = 1) -> None:
     """Store 120 passages, every tenth unusable and nonsense; strip 4 says nothing from one on."""
     passes = weighed(33, 120, gain=9.80665)
@@ -120,6 +175,10 @@ async def _store(database_url: str, blobs: BlobStore, *, dead_from: int, first: 
         at = T0 + timedelta(seconds=10 * (first + number))
         row = passage(first + number, outcome=outcome, at=at, match_key=f"m-{first + number}")
         rows.append(replace(row, weighing=WEIGHING.model_copy(update={"axles": axles})))
+    await _store_rows(database_url, blobs, rows)
+
+
+async def _store_rows(database_url: str, blobs: BlobStore, rows: list[PassageRow]) -> None:
     stored = batch(*rows)
     await blobs.put_all(list(stored.blobs()))
     async with await connect(database_url) as conn:
