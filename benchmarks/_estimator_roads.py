@@ -170,6 +170,8 @@ def _ours(score: Score, scenario: Scenario, road: Road, state: CalibrationState)
         "group": (np.abs(group - true_group)[first], u[first]),
         "gross": (np.abs(weighing.gross_kg - trucks.gross_kg), weighing.u_gross_kg),
     }
+    heaviest = trucks.gross_kg >= 30_000.0
+    errors["gross_from_30_t"] = (errors["gross"][0][heaviest], errors["gross"][1][heaviest])
     for what, (error, u_of) in errors.items():
         score.coverage.setdefault(what, []).append(float((error <= TWO_SIDED * u_of).mean()))
 
