@@ -116,8 +116,9 @@ class Strips(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """Where pulses begin and end: the straight baseline in block sums, and the heights above it."""
+    """Where pulses begin and end: quiet stretches, the straight baseline in block sums, heights above it."""
 
+    quiet: int
     start: float
     tilt: float
     calm: float
@@ -125,91 +126,90 @@ class _Level(NamedTuple):
     off: float
 
 
-class _Work(NamedTuple):
-    """One strip's record on the way: sums of fours and of blocks; mean, variance and quietness of each
-    stretch; each pulse's largest block; and what is given and wanted."""
-
-    fours: Any
-    sums: Any
-    mean: Any
-    variance: Any
-    quiet: Any
-    top: Any
-    strips: Any
-    out: Any
+# Arrays go from kernel to kernel one by one, and the small ones are written into their caller: a tuple of
+# arrays opened inside a loop counts references each time, which took longer than the work.
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
     """Write the pulses of samples (B, S, N)."""
-    blocks = samples.shape[2] // strips.block
+    block, zero, full_scale, step_s = strips.block, strips.zero, strips.full_scale, strips.step_s
+    in_service, scale, rules = strips.in_service, strips.scale, strips.rules
+    area, time_s, spread_s2, begin, end = out.area, out.time_s, out.spread_s2, out.first, out.stop
+    number, state = out.number, out.state
+    blocks = samples.shape[2] // block
     groups = blocks // STRETCH
-    work = _Work(
-        np.empty(samples.shape[2] // 4 + 1, dtype=np.float32),
-        np.empty(blocks, dtype=np.float32),
-        np.empty(groups),
-        np.empty(groups),
-        np.empty(groups, dtype=np.bool_),
-        np.empty(MOST_PULSES, dtype=np.int64),
-        strips,
-        out,
-    )
+    floor = block * strips.quantum * strips.quantum / 12.0
+    fours, sums = np.empty(samples.shape[2] // 4 + 1, np.float32), np.empty(blocks, np.float32)
+    mean, variance, where = np.empty(groups), np.empty(groups), np.empty(groups, np.int64)
+    top = np.empty(MOST_PULSES, np.int64)
     for b in range(samples.shape[0]):
         for s in range(samples.shape[1]):
-            if strips.in_service[s]:
-                out.number[b, s], out.state[b, s] = _read_strip(work, samples[b, s], b, s)
-            else:
-                out.number[b, s], out.state[b, s] = 0, LEFT_OUT
+            number[b, s], state[b, s] = 0, LEFT_OUT
+            if not in_service[s]:
+                continue
+            sum_blocks(samples[b, s], block, zero, fours, sums)
+            bits, level = _level(sums, mean, variance, where, floor, full_scale * block, rules)
+            state[b, s] = bits
+            if bits != 0:
+                continue
+            found, bits = _runs(
+                sums, mean, variance, where, top, level, block, step_s, scale[s], rules.unsteady_part,
+                b, s, area, time_s, spread_s2, begin, end,
+            )  # fmt: skip
+            if found == 0:
+                bits |= SILENT | (FLAT if level.calm == 0.0 and variance.max() == 0.0 else 0)
+            elif _clipped(samples[b, s], sums, top[:found], block, level.start, full_scale, where[0]):
+                bits |= CLIPPED
+            number[b, s], state[b, s] = found, bits
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def _read_strip(work: Any, row: Any, b: int, s: int) -> Any:
-    """Write the pulses of one strip of one vehicle; return their number and the state."""
-    strips, rules = work.strips, work.strips.rules
-    sum_blocks(row, strips.block, strips.zero, work.fours, work.sums)
-    if not np.isfinite(stretches(work.sums, work.mean, work.variance)):
-        return 0, NOT_FINITE
-    noise = max(noise_variance(work.variance), strips.block * strips.quantum * strips.quantum / 12.0)
-    peak = peak_of(work.sums, work.variance, noise)
-    lowest = work.mean.min()
-    if lowest <= -strips.full_scale * strips.block:
-        return 0, CLIPPED
+def _level(  # noqa: PLR0917
+    sums: Any, mean: Any, variance: Any, where: Any, floor: float, end_of_scale: float, rules: Criteria
+) -> Any:
+    """Return what is wrong with a strip, and the level from which its pulses rise."""
+    total, lowest = stretches(sums, mean, variance)
+    noise = max(noise_variance(variance), floor)
+    peak = peak_of(sums, variance, noise)
     noise = max(noise, (_STILLEST * max(peak - lowest, 0.0)) ** 2)
-    level, slope, known = baseline(work.mean, work.variance, noise, peak, work.quiet)
-    if not known:
-        return 0, NO_QUIET_ZONE
+    level, slope, quiet = baseline(mean, variance, noise, peak, where)
     height, sigma, tilt = max(peak - level, 0.0), np.sqrt(noise), slope / STRETCH
-    above = _Level(
+    bits = 0
+    if not np.isfinite(total):
+        bits = NOT_FINITE
+    elif lowest <= -end_of_scale:
+        bits = CLIPPED
+    elif quiet == 0:
+        bits = NO_QUIET_ZONE
+    return bits, _Level(
+        quiet,
         level - tilt * 0.5 * (STRETCH - 1),
         tilt,
         CALM_VARIANCES * noise,
         max(rules.threshold_sigmas * sigma, rules.threshold_peak * height),
         max(rules.edge_sigmas * sigma, rules.edge_peak * height),
     )
-    found, bits = _runs(work, above, b, s)
-    if found == 0:
-        still = noise == 0.0 and np.all(work.variance == 0.0)
-        bits |= SILENT | (FLAT if still else 0)
-    elif _clipped(work, row, found, level):
-        bits |= CLIPPED
-    return found, bits
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def _runs(work: Any, level: Any, b: int, s: int) -> Any:
+def _runs(  # noqa: PLR0917
+    sums: Any, mean: Any, variance: Any, where: Any, top: Any, level: Any, block: int, step_s: float,
+    scale: float, unsteady: float, b: int, s: int, area: Any, time_s: Any, spread_s2: Any, begin: Any,
+    end: Any,
+) -> Any:  # fmt: skip
     """Find runs above the baseline; write each; return their number and state bits."""
-    sums, variance = work.sums, work.variance
-    blocks, groups = sums.size, variance.size
+    blocks, groups, hint = sums.size, variance.size, 0
     found, bits, done = 0, 0, 0
     for group in range(groups + 1):
         if group < groups and variance[group] <= level.calm:
             continue
-        i, end = max(group * STRETCH, done), min((group + 1) * STRETCH, blocks)
-        while i < end:
+        i, last = max(group * STRETCH, done), min((group + 1) * STRETCH, blocks)
+        while i < last:
             if sums[i] - level.start - level.tilt * i <= level.on:
                 i += 1
                 continue
-            under, rise = level_beside(work.mean, work.quiet, group)
+            under, rise, hint = level_beside(mean, where[: level.quiet], group, hint)
             first, stop = i, i + 1
             while stop < blocks and sums[stop] - under > level.off:
                 stop += 1
@@ -221,62 +221,54 @@ def _runs(work: Any, level: Any, b: int, s: int) -> Any:
             if long and found == MOST_PULSES:
                 bits |= TOO_MANY
             elif long:
-                work.out.first[b, s, found], work.out.stop[b, s, found] = first, stop
-                area = _measure(work, under, b, s, found)
-                unsure = abs(rise) * (stop - first) > 2.0 * work.strips.rules.unsteady_part * area
-                bits |= NO_QUIET_ZONE if unsure else 0
+                total, centre, second, top[found] = _moments(sums, under, first, stop)
+                area[b, s, found] = total * scale * step_s
+                time_s[b, s, found] = ((first + centre + 0.5) * block - 0.5) * step_s
+                spread_s2[b, s, found] = (second - centre * centre) * (block * step_s) ** 2
+                begin[b, s, found], end[b, s, found] = first, stop
+                bits |= NO_QUIET_ZONE if abs(rise) * (stop - first) > 2.0 * unsteady * total else 0
                 found += 1
             done = i = stop
     return found, bits
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def _measure(work: Any, under: float, b: int, s: int, at: int) -> float:
-    """Write area, centre and spread of the pulse in its window over the level `under`; return its sum."""
-    strips, out = work.strips, work.out
-    first, stop = out.first[b, s, at], out.stop[b, s, at]
-    total, moment, second = 0.0, 0.0, 0.0
-    x, top = 0.0, first
+def _moments(sums: Any, under: float, first: int, stop: int) -> Any:
+    """Return a pulse's sum, mean and mean square place from its first block, and its largest block."""
+    total, moment, second, x, top = 0.0, 0.0, 0.0, 0.0, first
     for k in range(first, stop):
-        top = k if work.sums[k] > work.sums[top] else top
-        y = np.float64(work.sums[k]) - under
+        top = k if sums[k] > sums[top] else top
+        y = np.float64(sums[k]) - under
         total += y
         moment += x * y
         second += x * x * y
         x += 1.0
-    work.top[at] = top
-    centre = moment / total
-    out.area[b, s, at] = total * strips.scale[s] * strips.step_s
-    out.time_s[b, s, at] = ((first + centre + 0.5) * strips.block - 0.5) * strips.step_s
-    out.spread_s2[b, s, at] = (second / total - centre * centre) * (strips.block * strips.step_s) ** 2
-    return total
+    return total, moment / total, second / total, top
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def _clipped(work: Any, row: Any, found: int, level: float) -> bool:
+def _clipped(  # noqa: PLR0917
+    row: Any, sums: Any, top: Any, block: int, level: float, full_scale: float, calm: int
+) -> bool:
     """Whether the converter stood at its end: at its full scale, or held at its largest value.
 
     Looked for around the largest block of each pulse that comes near the highest. A flat top is evidence only
     where the unloaded signal is not as still.
     """
-    sums, block = work.sums, work.strips.block
     highest_sum = -np.inf
-    for p in range(found):
-        highest_sum = max(highest_sum, np.float64(sums[work.top[p]]))
+    for p in range(top.size):
+        highest_sum = max(highest_sum, np.float64(sums[top[p]]))
     highest, at = -np.inf, 0
-    for p in range(found):
-        if sums[work.top[p]] - level > _NEAR * (highest_sum - level):
-            k = work.top[p]
-            top = largest(row, max(k - 1, 0) * block, min((k + 2) * block, row.size))
-            if top > highest:
-                highest, at = top, k
-    if highest >= work.strips.full_scale:
-        return True
-    if _longest_run(row, max(at - 1, 0) * block, min((at + 2) * block, row.size), highest) < _HELD:
-        return False
+    for p in range(top.size):
+        if sums[top[p]] - level > _NEAR * (highest_sum - level):
+            k = top[p]
+            here = largest(row, max(k - 1, 0) * block, min((k + 2) * block, row.size))
+            if here > highest:
+                highest, at = here, k
     size = STRETCH * block
-    calm = np.argmax(work.quiet) * size
-    return bool(_longest_still(row[calm : calm + size]) < _HELD // 2)
+    held = _longest_run(row, max(at - 1, 0) * block, min((at + 2) * block, row.size), highest) >= _HELD
+    still = held and _longest_still(row[calm * size : (calm + 1) * size]) >= _HELD // 2
+    return bool(highest >= full_scale or (held and not still))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -49,10 +49,10 @@ def stretches(sums: Any, mean: Any, variance: Any) -> Any:
 
     Returns
     -------
-    A sum over everything: not finite where any sample is not.
+    A sum over everything, not finite where any sample is not; and the lowest mean.
     """
     reference = sums[0]
-    total = np.float64(0.0)
+    total, lowest = 0.0, np.inf
     for g in range(sums.size // STRETCH):
         o = g * STRETCH
         s0 = s1 = s2 = s3 = np.float32(0)
@@ -66,9 +66,10 @@ def stretches(sums: Any, mean: Any, variance: Any) -> Any:
         mean[g] = centre + reference
         variance[g] = max(np.float64((q0 + q1) + (q2 + q3)) / STRETCH - centre * centre, 0.0)
         total += mean[g] + variance[g]
+        lowest = min(lowest, mean[g])
     for k in range(sums.size // STRETCH * STRETCH, sums.size):
         total += sums[k]
-    return total
+    return total, lowest
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -109,8 +110,8 @@ def noise_variance(variance: Any) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def baseline(mean: Any, variance: Any, noise: float, peak: float, quiet: Any) -> Any:
-    """Return (level, slope, found) of a straight line through the quiet stretches.
+def baseline(mean: Any, variance: Any, noise: float, peak: float, where: Any) -> Any:
+    """Return (level, slope, number) of a straight line through the quiet stretches.
 
     Parameters
     ----------
@@ -119,68 +120,72 @@ def baseline(mean: Any, variance: Any, noise: float, peak: float, quiet: Any) ->
         Variance of block sums when unloaded.
     peak
         Largest block sum, or minus infinity.
-    quiet : (G,) bool, written: the stretches taken
+    where : (G,) int64, written: the quiet stretches, in order
 
     Returns
     -------
-    Level in block sums at stretch 0, its rise a stretch, and whether there are quiet stretches enough.
+    Level in block sums at stretch 0, its rise a stretch, and the number of quiet stretches, 0 if too few.
     """
     groups = mean.size
     lowest = np.inf
     for g in range(groups):
-        quiet[g] = variance[g] <= CALM_VARIANCES * noise
-        if quiet[g] and mean[g] < lowest:
+        if variance[g] <= CALM_VARIANCES * noise and mean[g] < lowest:
             lowest = mean[g]
     highest = lowest + max(_LEVEL_SIGMAS * np.sqrt(noise), _LEVEL_PEAK * max(peak - lowest, 0.0))
     n, sx, sy, sxx, sxy = 0, 0.0, 0.0, 0.0, 0.0
-    first, last = groups, -1
     for g in range(groups):
-        quiet[g] = quiet[g] and mean[g] <= highest
-        if quiet[g]:
+        if variance[g] <= CALM_VARIANCES * noise and mean[g] <= highest:
             y = mean[g] - lowest
+            where[n] = g
             n, sx, sy, sxx, sxy = n + 1, sx + g, sy + y, sxx + g * g, sxy + g * y
-            first, last = min(first, g), g
     if n < _LEAST_STRETCHES or n < _LEAST_SHARE * groups:
-        return 0.0, 0.0, False
+        return 0.0, 0.0, 0
     slope = 0.0
-    if last - first >= _SPAN_FOR_SLOPE * groups and n > 2:
+    if where[n - 1] - where[0] >= _SPAN_FOR_SLOPE * groups and n > 2:
         slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
-    return (sy - slope * sx) / n + lowest, slope, True
+    return (sy - slope * sx) / n + lowest, slope, n
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def level_beside(mean: Any, quiet: Any, at: int) -> Any:
+def level_beside(mean: Any, where: Any, at: int, hint: int) -> Any:
     """Return the unloaded level under a pulse, and how far the two sides of it differ.
 
     Parameters
     ----------
-    mean, quiet : (G,), of block sums by stretch
+    mean : (G,), of block sums by stretch
+    where : (Q,), the quiet stretches
     at
         The stretch in which the pulse was met.
+    hint
+        A position in `where` not behind the pulse, from the pulse before.
 
     Returns
     -------
-    Level in block sums at that stretch, and the rise from one side to the other: 0 where the
-    record ends on one side, infinite where a side has no quiet stretch near.
+    Level in block sums at that stretch; the rise from one side to the other, 0 where the record ends on one
+    side, infinite where a side has no quiet stretch near; and the hint for the next pulse.
     """
-    left, left_at, n = 0.0, 0.0, 0
-    g = at - 1
-    while g >= 0 and n < _BESIDE and (n > 0 or at - g <= _NEAR):
-        if quiet[g]:
-            left, left_at, n = left + mean[g], left_at + g, n + 1
-        g -= 1
-    right, right_at, m = 0.0, 0.0, 0
-    h = at + 1
-    while h < mean.size and m < _BESIDE and (m > 0 or h - at <= _NEAR):
-        if quiet[h]:
-            right, right_at, m = right + mean[h], right_at + h, m + 1
-        h += 1
-    if (n == 0 and (g >= 0 or m == 0)) or (m == 0 and h < mean.size):
-        return 0.0, np.inf
-    if n == 0:
-        return right / m, 0.0
-    if m == 0:
-        return left / n, 0.0
-    left, left_at, right, right_at = left / n, left_at / n, right / m, right_at / m
-    share = (at - left_at) / (right_at - left_at)
-    return left + share * (right - left), right - left
+    middle = hint
+    while middle < where.size and where[middle] < at:
+        middle += 1
+    has_left = middle > 0 and at - where[middle - 1] <= _NEAR
+    has_right = middle < where.size and where[middle] - at <= _NEAR
+    lost_left, lost_right = not has_left and at > _NEAR, not has_right and mean.size - 1 - at > _NEAR
+    if lost_left or lost_right or not (has_left or has_right):
+        return 0.0, np.inf, middle
+    left, left_at = _centre(mean, where, max(middle - _BESIDE, 0), middle)
+    right, right_at = _centre(mean, where, middle, min(middle + _BESIDE, where.size))
+    if not has_left:
+        return right, 0.0, middle
+    if not has_right:
+        return left, 0.0, middle
+    return left + (at - left_at) / (right_at - left_at) * (right - left), right - left, middle
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _centre(mean: Any, where: Any, first: int, stop: int) -> Any:
+    """Return the mean level of some quiet stretches, and their mean place."""
+    level, place = 0.0, 0.0
+    for q in range(first, stop):
+        level += mean[where[q]]
+        place += where[q]
+    return level / max(stop - first, 1), place / max(stop - first, 1)
