@@ -23,7 +23,8 @@ WHOLE = 1_000 * PPM
 
 DEDUCT, BOUND, LIMIT = range(3)
 
-CHUNK = 2_048
+CHUNK = 8_192
+"""Records whose columns and notes the second memory holds; fewer make more, shorter reads."""
 MAX_AXLES = 16
 SHORT = 9
 """Axles of nearly all vehicles."""
@@ -241,11 +242,12 @@ def screen_rows(
         memory; the findings of such rows are void.
     """
     width = columns.load_kg.shape[0]
-    codes = np.zeros((8 * (KEY_WORDS - 1), CHUNK), dtype=np.uint8)
-    key = np.zeros((KEY_WORDS, CHUNK), dtype=np.int64)
-    reading = np.zeros(CHUNK, dtype=np.int32)
-    error = np.zeros(CHUNK, dtype=np.int64)
-    sums = np.zeros((3, CHUNK), dtype=np.int32)
+    room = min(CHUNK, end_row - begin_row)
+    codes = np.zeros((8 * (KEY_WORDS - 1), room), dtype=np.uint8)
+    key = np.zeros((KEY_WORDS, room), dtype=np.int64)
+    reading = np.zeros(room, dtype=np.int32)
+    error = np.zeros(room, dtype=np.int64)
+    sums = np.zeros((3, room), dtype=np.int32)
     misses = 0
     for begin in range(begin_row, end_row, CHUNK):
         end = min(begin + CHUNK, end_row)
@@ -253,8 +255,8 @@ def screen_rows(
         odd = _measure(begin, end, columns, rule, memory.classes, codes, sums)
         if odd | _is_outside(begin, end, columns, rule, contexts.shape[0]):
             return misses, begin
-        _pack(codes[:, :count], key[0, :count], 0)
-        _pack(codes[:, :count], key[1, :count], 8)
+        _pack(codes, key[0, :count], 0)
+        _pack(codes, key[1, :count], 8)
         _pack_rest(begin, end, columns, key[2])
         for i in range(count):
             found = memory.slots[find_slot(memory.slots, key[0, i], key[1, i], key[2, i]), KEY_WORDS] - 1
@@ -514,8 +516,8 @@ def _flag_axles(
     """Write a bit for each group over its limit, at the group's first axle."""
     load_kg, u_axle_ppm = columns.load_kg, columns.u_axle_ppm[begin:end]
     flags = findings.axle_flags[begin:end]
-    scale = np.empty((4, CHUNK), dtype=np.int64)
-    group = np.empty((MAX_AXLES, CHUNK), dtype=np.int32)
+    scale = np.empty((4, len(flags)), dtype=np.int64)
+    group = np.empty((MAX_AXLES, len(flags)), dtype=np.int32)
     for i in range(len(flags)):
         u = np.int64(u_axle_ppm[i])
         scale[0, i], scale[1, i], scale[2, i] = terms(error[i], rule.formula)

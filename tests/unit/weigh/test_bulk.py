@@ -177,7 +177,7 @@ def test_nothing_and_one_are_batches_too() -> None:
     assert screen_bulk(one, TABLES, RULE).over_kg.tolist() == [28_500 - 18_000]
 
 
-@pytest.mark.parametrize("at", [0, 2_047, 2_048, 2_999])
+@pytest.mark.parametrize("at", [0, 8_191, 8_192, 8_999])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -206,7 +206,7 @@ def test_nothing_and_one_are_batches_too() -> None:
     ],
 )
 def test_a_row_that_no_record_can_be_is_named(name: str, value: int, at: int) -> None:
-    good = record_columns([vehicle("sdd", (3_500, 1_350))], [context()]).take(np.zeros(3_000, dtype=np.int64))
+    good = record_columns([vehicle("sdd", (3_500, 1_350))], [context()]).take(np.zeros(9_000, dtype=np.int64))
     column = getattr(good, name).copy()
     column[..., at] = value
     with pytest.raises(InputRefused, match=rf"of row {at} is .*{value}"):
