@@ -25,6 +25,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "drift-alarm": ("称重漂移报警", "Drift alarm on"),
     "no-calibration": ("无生效的校准", "No calibration in force"),
     "calibration-mismatch": ("校准与传感器布局不符", "Calibration is of other strips"),
+    "calibration-unreadable": ("校准无法使用", "Calibration cannot be read or used"),
     "temperature-not-covered": ("温度超出校准范围", "Temperature outside the calibration"),
     "speed-outside-table": ("速度超出校准范围", "Speed outside the calibration"),
     "no-strip-alive": ("无可用传感器", "No strip in use"),

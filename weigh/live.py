@@ -13,6 +13,7 @@ Vehicles of one layout and calibration are weighed together; what comes out does
 in the batch.
 """
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError, InputRefused
 from domain.events import Axle, DrivingFlag, Tyres, Waveform, WeighRecord
+from domain.ids import DeviceId, StationId
 from domain.units import PPM
 from domain.weighing import CalibrationUse, WeighedAxle, WeighedGroup, Weighing
 from weigh import weighing as masses
@@ -37,7 +39,8 @@ from weigh.waveform import StripLoads, process
 
 NO_CALIBRATION = "no-calibration"
 CALIBRATION_MISMATCH = "calibration-mismatch"
-HELD = (NO_CALIBRATION, CALIBRATION_MISMATCH, *masses.PROBLEMS[1:])
+CALIBRATION_UNREADABLE = "calibration-unreadable"
+HELD = (NO_CALIBRATION, CALIBRATION_MISMATCH, CALIBRATION_UNREADABLE, *masses.PROBLEMS[1:])
 """Codes of why a passage was weighed at nominal gain, and makes statistics only."""
 
 STANDARD_GRAVITY_M_S2 = 9.80665
@@ -49,6 +52,8 @@ _MOST_ACCELERATION_MM_S2 = 20_000
 _MOST_U_PPM = 500_000
 
 Floats = NDArray[np.float64]
+
+log = logging.getLogger(__name__)
 
 
 class Unweighed(NamedTuple):
@@ -132,7 +137,7 @@ class _Use(NamedTuple):
 
 def _weigh_alike(vehicles: Sequence[Signals]) -> list[Weighed | Unweighed]:
     waves = [vehicle.waveform for vehicle in vehicles]
-    use = _use(waves[0], vehicles[0].state)
+    use = _use(vehicles[0])
     try:
         layout = layout_of(waves[0])
         strips = process(
@@ -144,20 +149,38 @@ def _weigh_alike(vehicles: Sequence[Signals]) -> list[Weighed | Unweighed]:
         )
     except (ConfigurationError, InputRefused):
         # The decoder lets no such waveform through; one vehicle's must not stop all others'.
-        return [Unweighed("layout", wave.flags) for wave in waves]
-    calibrated = (
-        None if use.state is None else masses.weigh_strips(strips, use.state, layout, temperature_of(waves))
-    )
+        if len(vehicles) > 1:
+            return _one_by_one(vehicles)
+        return [Unweighed("layout", waves[0].flags)]
+    calibrated = None
+    if use.state is not None:
+        try:
+            calibrated = masses.weigh_strips(strips, use.state, layout, temperature_of(waves))
+        except ConfigurationError as error:
+            if len(vehicles) > 1:
+                return _one_by_one(vehicles)
+            # Figures that are fit one by one may have no weights together: this lane's matter, no other's.
+            log.warning("the calibration %d of %s/%s, lane %d cannot be used: %s", *_name(use.state), error)
+            use = _Use(None, None, (CALIBRATION_UNREADABLE,))
     return [_vehicle(wave, strips, row, calibrated, use) for row, wave in enumerate(waves)]
 
 
-def _use(wave: Waveform, state: CalibrationState | None) -> _Use:
+def _one_by_one(vehicles: Sequence[Signals]) -> list[Weighed | Unweighed]:
+    return [result for vehicle in vehicles for result in _weigh_alike([vehicle])]
+
+
+def _use(vehicle: Signals) -> _Use:
+    wave, state = vehicle.waveform, vehicle.state
     if state is None:
-        return _Use(None, None, (NO_CALIBRATION,))
+        return _Use(None, None, (CALIBRATION_UNREADABLE if vehicle.unreadable else NO_CALIBRATION,))
     same = [strip.position_mm for strip in wave.strips] == list(state.strip_position_mm)
     if same and wave.strip_width_um == state.strip_width_um:
         return _Use(state, CalibrationUse(version=state.version, digest=state.digest), ())
     return _Use(None, None, (CALIBRATION_MISMATCH,))
+
+
+def _name(state: CalibrationState) -> tuple[int, StationId, DeviceId, int]:
+    return state.version, state.station, state.device, state.lane
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Signals(NamedTuple):
     waveform: Waveform
     samples: bytes | memoryview
     state: CalibrationState | None
+    unreadable: bool = False
+    """A calibration is in force, and this program cannot read it."""
 
 
 def kind_of(vehicle: Signals) -> Any:
@@ -31,7 +33,7 @@ def kind_of(vehicle: Signals) -> Any:
     # Its figures would tell it as well, but take longer to look at than the vehicle takes to weigh.
     state = None if vehicle.state is None else id(vehicle.state)
     shape = (wave.sample_rate_hz, wave.sample_count, wave.sample_type, wave.full_scale_n)
-    return (*shape, wave.strip_width_um, wave.strips, loops, wave.loop_length_mm, state)
+    return (*shape, wave.strip_width_um, wave.strips, loops, wave.loop_length_mm, state, vehicle.unreadable)
 
 
 def layout_of(wave: Waveform) -> Layout:

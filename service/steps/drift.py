@@ -8,13 +8,16 @@ Rules
    axle waits in a row written with the passage, so that it counts once.
 3. While the alarm is on, every passage of the lane under that calibration is statistics only, the late ones
    from a spool too: when the drift began is not known. A hit that waits meanwhile opens no case either.
+4. Where a lane's test cannot be gone on with, nobody knows whether it drifts: its alarm is on from then, and
+   the other lanes' tests go on.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Any
 
-from domain.errors import ServiceUnavailable
+from domain.errors import ConfigurationError, InputRefused, ServiceUnavailable
 from domain.registry import StationContext
 from domain.screening import Outcome, Screening
 from domain.weighing import Weighing
@@ -95,13 +98,28 @@ async def count_axles(pool: Pool) -> int:
         lanes = await take_samples(conn)
         states = await drift_states(conn, list(lanes))
         for watched, axles in lanes.items():
-            found = states.get(watched)
-            before = DriftState(calibration_version=_version(watched), rule=_RULE)
-            if found is not None:
-                before = DriftState.from_document(found)
-            after = await asyncio.to_thread(watch_axles, before, [axle.steer_kg for axle in axles])
-            await _keep(conn, watched, before, after, axles)
+            await _count(conn, watched, states.get(watched), axles)
     return sum(map(len, lanes.values()))
+
+
+async def _count(
+    conn: Connection, watched: Watched, found: dict[str, Any] | None, axles: Sequence[SteerAxle]
+) -> None:
+    try:
+        before = DriftState(calibration_version=_version(watched), rule=_RULE)
+        if found is not None:
+            before = DriftState.from_document(found)
+        after = await asyncio.to_thread(watch_axles, before, [axle.steer_kg for axle in axles])
+    except (ConfigurationError, InputRefused, ArithmeticError) as error:
+        log.warning(
+            "the drift test of %s/%s, lane %d under %s cannot go on (%s): its passages are statistics only "
+            "until it is calibrated",
+            *watched,
+            error,
+        )
+        await keep_drift(conn, watched, found or {}, alarm_since=axles[-1].captured_at)
+        return
+    await _keep(conn, watched, before, after, axles)
 
 
 async def _keep(

@@ -1,14 +1,15 @@
 """Step 1a: a waveform becomes a weigh record, before it is screened like any other.
 
-A lane's calibration is looked up as of the passage. Without one that fits, the passage is weighed at nominal
-gain and held for statistics only, since a case may not rest on it but traffic may be counted by it; a
-signal that shows no vehicle's axles is refused, and so kept whole in quarantine.
+A lane's calibration is looked up as of the passage. Without one that fits or can be read, the passage is
+weighed at nominal gain and held for statistics only, since a case may not rest on it but traffic may be
+counted by it; a signal that shows no vehicle's axles is refused, and so kept whole in quarantine.
 """
 
 import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from domain.errors import ConfigurationError
 from domain.events import WaveformMessage, WeighMessage
 from domain.ids import Sha256
 from domain.refusals import RefusalCode
@@ -86,6 +87,8 @@ class Weigher:
 
     def __init__(self) -> None:
         self._states: dict[Sha256, CalibrationState] = {}
+        self._told: set[Sha256] = set()
+        """Those of which the log has said that they cannot be used."""
 
     def weigh(
         self, messages: Sequence[WaveformMessage], states: Sequence[InstalledState | None]
@@ -93,7 +96,7 @@ class Weigher:
         """Weigh messages, one result each, in order; pure computation, to be run in a thread."""
         results = weigh_waveforms(
             [
-                Signals(message.waveform, message.samples, self._read(state))
+                Signals(message.waveform, message.samples, *self._read(state))
                 for message, state in zip(messages, states, strict=True)
             ]
         )
@@ -108,23 +111,41 @@ class Weigher:
             for message, state, result in zip(messages, states, results, strict=True)
         ]
 
-    def _read(self, state: InstalledState | None) -> CalibrationState | None:
+    def _read(self, state: InstalledState | None) -> tuple[CalibrationState | None, bool]:
+        """Return the calibration, and whether there is one that cannot be read."""
         if state is None:
-            return None
+            return None, False
         known = self._states.get(state.digest)
         if known is None:
+            try:
+                known = _state_of(state)
+            except ConfigurationError as error:
+                # No reason to stop: other lanes' messages are in the same batch.
+                self._tell(state, error)
+                return None, True
             if len(self._states) >= _MOST_REMEMBERED:
                 self._states.clear()
-            known = CalibrationState.from_document(state.document)
-            if known.digest != state.digest:
-                log.error(
-                    "calibration %d of %s/%s, lane %d has other figures than were installed and is not used; "
-                    "restore the database from a backup",
-                    *(state.version, state.station, state.device, state.lane),
-                )
-                return None
             self._states[state.digest] = known
-        return known
+        return known, False
+
+    def _tell(self, state: InstalledState, error: ConfigurationError) -> None:
+        if state.digest in self._told:
+            return
+        self._told.add(state.digest)
+        log.error(
+            "calibration %d of %s/%s, lane %d is not used, and passages it is for are statistics only: %s",
+            *(state.version, state.station, state.device, state.lane, error),
+        )
+
+
+def _state_of(installed: InstalledState) -> CalibrationState:
+    """Return the calibration; an older or newer program's may not be readable."""
+    state = CalibrationState.from_document(installed.document)
+    if state.digest != installed.digest:
+        raise ConfigurationError(
+            "it has other figures than were installed; restore the database from a backup"
+        )
+    return state
 
 
 def refusal_of(result: Unweighed) -> Refusal:

@@ -4,16 +4,17 @@ import asyncio
 import json
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from domain.events import Wire
-from domain.ids import DeviceId, Sha256, StationId
+from domain.ids import DeviceId, EventId, Sha256, StationId
 from domain.refusals import RefusalCode
 from evidence import verify_package
 from ingest.arrivals import Settled
@@ -63,6 +64,18 @@ class Roadside:
         self, draft: Draft, *, framed: bool = False, received_at: datetime | None = None
     ) -> Settled:
         """Let one message arrive."""
+        wire = self._wire(draft, framed=framed, received_at=received_at)
+        (settled,) = await self.sink.store(DECODERS.arrivals(wire, now=draft.captured_at))
+        return settled
+
+    async def send_all(self, draft: Draft, *, devices: Sequence[str]) -> Sequence[Settled]:
+        """Let one message from each device arrive in one batch."""
+        wires = [self._wire(replace(draft, device=device)) for device in devices]
+        return await self.sink.store(
+            [one for wire in wires for one in DECODERS.arrivals(wire, now=draft.captured_at)]
+        )
+
+    def _wire(self, draft: Draft, *, framed: bool = False, received_at: datetime | None = None) -> Wire:
         self.sequence += 1
         message = number(draft, station=STATION, epoch="e0", sequence=self.sequence)
         header = with_sent_at(message, draft.captured_at)
@@ -70,15 +83,13 @@ class Roadside:
         if framed:
             head = json.dumps(header | {"content_type": message.content_type}).encode()
             payload, properties = struct.pack(">I", len(head)) + head + message.body, ()
-        wire = Wire(
+        return Wire(
             topic=message.topic,
             payload=payload,
             content_type=None if framed else message.content_type,
             properties=properties,
             received_at=received_at or draft.captured_at,
         )
-        (settled,) = await self.sink.store(DECODERS.arrivals(wire, now=draft.captured_at))
-        return settled
 
     async def rows(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Return what a query gives."""
@@ -303,14 +314,15 @@ async def test_when_the_clock_is_off_by_more_than_a_second_there_is_no_case(
 async def _count(pool: Pool, watched: Watched, loads_kg: list[int]) -> int:
     """Let steer axles of these loads be counted."""
     async with pool.connection() as conn:
-        await add_samples(
-            conn,
-            [
-                SteerAxle(f"{place:032x}", watched, NOW + timedelta(seconds=place), load)  # type: ignore[arg-type]
-                for place, load in enumerate(loads_kg)
-            ],
-        )
+        await add_samples(conn, _axles(watched, loads_kg))
     return await count_axles(pool)
+
+
+def _axles(watched: Watched, loads_kg: list[int], first: int = 0) -> list[SteerAxle]:
+    return [
+        SteerAxle(EventId(f"{first:016x}{place:016x}"), watched, NOW + timedelta(seconds=place), load)
+        for place, load in enumerate(loads_kg)
+    ]
 
 
 async def test_axles_that_grow_heavier_raise_the_alarm_and_those_that_do_not_do_not(
@@ -394,7 +406,58 @@ async def test_a_calibration_altered_in_the_database_is_not_used(
         await conn.execute("UPDATE calibration_state SET document = document || '{\"passes\": 7}'")
     await roadside.send(overloaded.drafts[0])
     screening = await roadside.screening()
-    assert (screening["outcome"], screening["reasons"]) == ("statistics-only", ["no-calibration"])
+    assert (screening["outcome"], screening["reasons"]) == ("statistics-only", ["calibration-unreadable"])
+
+
+_SECOND_SCALE: tuple[LiteralString, ...] = (
+    "INSERT INTO device SELECT station_id, 'wim-2', kind, decoder, valid_from, valid_to FROM device "
+    "WHERE device_id = 'wim-1'",
+    "INSERT INTO certificate SELECT station_id, 'wim-2', number || '-2', issued_by, accuracy_class, "
+    "mpe_in_service_ppm, min_speed_m_h, max_speed_m_h, lanes, valid_from, valid_to FROM certificate "
+    "WHERE device_id = 'wim-1'",
+)
+
+
+@pytest.mark.parametrize("change", [{"algorithm": "zhichao-calibration/0"}, {"of_a_later_schema": 1}])
+async def test_a_calibration_of_another_version_stops_nobody(
+    roadside: Roadside, overloaded: Passage, change: dict[str, Any]
+) -> None:
+    async with roadside.pool.connection() as conn:
+        for statement in _SECOND_SCALE:
+            await conn.execute(statement)
+    await roadside.install()
+    await roadside.install(device="wim-2")
+    async with roadside.pool.connection() as conn:
+        await conn.execute(
+            "UPDATE calibration_state SET document = document || %s WHERE device_id = %s",
+            [Jsonb(change), DEVICE],
+        )
+    fates = await roadside.send_all(overloaded.drafts[0], devices=(DEVICE, "wim-2", DEVICE))
+    assert [one.refusal for one in fates] == [None] * 3
+    rows = await roadside.rows("SELECT device_id, screening, weighing FROM passage ORDER BY sequence")
+    assert [(device, screening["outcome"], screening["reasons"]) for device, screening, _ in rows] == [
+        (DEVICE, "statistics-only", ["calibration-unreadable"]),
+        ("wim-2", "overloaded", []),
+        (DEVICE, "statistics-only", ["calibration-unreadable"]),
+    ]
+    assert [weighing["calibration"] is None for _, _, weighing in rows] == [True, False, True]
+
+
+async def test_a_drift_test_that_cannot_go_on_is_an_alarm_and_stops_no_other(roadside: Roadside) -> None:
+    calm = [6_500 + (place * 7_919) % 601 - 300 for place in range(60)]
+    foreign, stuck, other = ALARMED, ALARMED._replace(lane=2), ALARMED._replace(lane=3)
+    for watched in (foreign, stuck, other):
+        await _count(roadside.pool, watched, calm)
+    async with roadside.pool.connection() as conn:
+        await conn.execute("UPDATE drift SET state = '{\"later\": 1}' WHERE lane = 1")
+        await conn.execute("UPDATE drift SET state = state || '{\"batches\": 500}' WHERE lane = 2")
+        await add_samples(conn, _axles(foreign, calm, 0) + _axles(stuck, calm, 1) + _axles(other, calm, 2))
+    assert await count_axles(roadside.pool) == 3 * len(calm)
+    rows = await roadside.rows("SELECT lane, alarm_since IS NOT NULL, state FROM drift ORDER BY lane")
+    assert [row[:2] for row in rows] == [(1, True), (2, True), (3, False)]
+    assert rows[0][2] == {"later": 1}
+    assert rows[2][2]["batches"] == 2
+    assert await roadside.rows("SELECT count(*) FROM drift_sample") == [(0,)]
 
 
 async def test_a_waveform_refused_is_weighed_once_its_device_is_known(

@@ -17,6 +17,7 @@ from simulators.waveforms import WaveformRoad, calibration_document
 from tests.components import ROOT
 from tests.counts import count
 from weigh.calibration.state import CalibrationState
+from weigh.estimate import table
 from weigh.live import Unweighed, Weighed, weigh_waveforms
 from weigh.signals import Signals, layout_of, loops_of, samples_of, temperature_of
 from weigh.waveform import process
@@ -127,6 +128,24 @@ def test_at_nominal_gain_there_is_no_uncertainty_and_no_case(good: Signals) -> N
     assert (result.record.u_gross_ppm, result.record.u_axle_ppm, result.weighing.calibration) == (None,) * 3
     assert {group.u_ppm for group in result.with_groups([(1, 1)]).groups} == {None}
     assert result.record.gross_kg == pytest.approx(_only(good).record.gross_kg, rel=0.03)
+
+
+def test_a_calibration_without_weights_holds_its_own_vehicles_only(
+    good: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = _only(good)
+    monkeypatch.setattr(table, "_MOST_CONDITION", 1.0)
+    other = CalibrationState.from_document(STATE.to_document() | {"road_roughness_mm3": 15_999})
+    unusable = good._replace(state=other)
+    first, second, third, last = weigh_waveforms(
+        [good, unusable, unusable, good._replace(state=None, unreadable=True)]
+    )
+    assert isinstance(first, Weighed)
+    assert (first.weighing, first.held) == (known.weighing, ())
+    for result in (second, third, last):
+        assert isinstance(result, Weighed)
+        assert result.held == ("calibration-unreadable",)
+        assert (result.weighing.calibration, result.record.u_gross_ppm) == (None, None)
 
 
 def test_strips_the_calibration_does_not_trust_are_not_used(good: Signals) -> None:
