@@ -2,7 +2,8 @@
 
 Each strip's load is put right by its gain at the temperature, the loads are weighed by the table of
 `weigh.estimate` for the strips alive, the site's bias is divided out, and u is added up from vehicle, site
-and gain. The calibration's integers, the assumed population of axles and `ALGORITHM` determine the result.
+and gain. How far the strips depart from one another is told beside it. The calibration's integers, the
+assumed population of axles and `ALGORITHM` determine the result.
 Shapes: B vehicles, A axles, S strips.
 """
 
@@ -22,11 +23,13 @@ from weigh.estimate import (
     PROBLEMS as ESTIMATE_PROBLEMS,
 )
 from weigh.estimate import (
+    Departures,
     GlsTable,
     Passes,
     Places,
     Terms,
     axle_types,
+    departures,
     fit_site,
     look_up,
     mask_of,
@@ -72,6 +75,8 @@ class Weighing:
     problem : (B,), index into `PROBLEMS`; a vehicle with one has NaN throughout
     terms : what u was made of, relative and before the conformal factors
     group_factor : the factor on the u of groups
+    departures : how far the strips depart from one another, which u knows nothing of
+    strips : number of strips of the layout
     """
 
     axle_kg: Floats
@@ -82,6 +87,8 @@ class Weighing:
     problem: NDArray[np.uint8]
     terms: Terms
     group_factor: float
+    departures: Departures
+    strips: int
 
     def groups(self, size: Codes) -> tuple[Floats, Floats]:
         """Return load and u of axle groups, kg, (B, A), at the first axle of each.
@@ -150,7 +157,8 @@ def weigh_loads(
     factor = apply.gain_factors(state, temperature_k)
     gain = apply.u_gain(state, temperature_k)
     at = _places(used, speed_m_s, table, np.isfinite(factor[:, own]).all(axis=1) & np.isfinite(gain), unread)
-    weighed = look_up(load * factor[:, None, :], axle_type, at, table)
+    right = load * factor[:, None, :]
+    weighed = look_up(right, axle_type, at, table)
     bad = weighed.problem != 0
     bias = np.where(axle_type < 0, 0.0, apply.site_bias(state, axle_type, speed_m_s))
     axle_kg = weighed.axle / (1.0 + bias)
@@ -166,6 +174,8 @@ def weigh_loads(
         problem=weighed.problem,
         terms=terms,
         group_factor=state.conformal_group_milli / _MILLI,
+        departures=departures(right, weighed, axle_type, at, table),
+        strips=table.strips,
     )
 
 

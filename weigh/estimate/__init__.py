@@ -7,6 +7,7 @@ and out; `weigh.weighing` applies it with a calibration.
 from weigh.estimate.axle_types import axle_types
 from weigh.estimate.bias import SiteBias, fit_bias, prior_covariance
 from weigh.estimate.conformal import conformal_factor
+from weigh.estimate.consistency import Departures, departures
 from weigh.estimate.lookup import (
     DRIVE,
     NO_AXLE,
@@ -32,6 +33,7 @@ __all__ = [
     "STEER",
     "TRAILER",
     "AxlePopulation",
+    "Departures",
     "GlsTable",
     "Passes",
     "Places",
@@ -43,6 +45,7 @@ __all__ = [
     "Weighed",
     "axle_types",
     "conformal_factor",
+    "departures",
     "fit_bias",
     "fit_site",
     "inverse_variance_weights",

@@ -86,6 +86,66 @@ def weigh_axles(  # noqa: PLR0917 - compiled code takes no keywords
 
 
 @njit(cache=True, error_model="numpy")
+def find_departures(  # noqa: PLR0917 - compiled code takes no keywords
+    load: Array,
+    weight: Array,
+    own: Array,
+    common: Array,
+    knots: Array,
+    which: Array,
+    speed: Array,
+    axle_type: Array,
+    axle: Array,
+    problem: Array,
+    alike: float,
+    strip_z: Array,
+    reading_z: Array,
+) -> None:
+    """Write the largest departure of a strip and of a reading, in standard deviations, (B,).
+
+    A strip's departures are averaged over axles with the inverse of their own variance; what axles of a
+    vehicle have in common adds up as it is. A weight of exactly zero marks a strip not alive.
+    """
+    strips, axles = load.shape[2], load.shape[1]
+    for vehicle in range(load.shape[0]):
+        if problem[vehicle] != OK:
+            continue
+        mask, at = which[vehicle], speed[vehicle]
+        for strip in range(strips):
+            total = certainty = root = shared = 0.0
+            for place in range(axles):
+                kind = axle_type[vehicle, place]
+                if kind == -1 or weight[mask, at, kind, strip, strip] == 0.0:
+                    continue
+                apart = 0.0
+                for other in range(strips):
+                    part = weight[mask, at, kind, strip, other]
+                    apart += part * load[vehicle, place, other] if part != 0.0 else 0.0
+                apart /= axle[vehicle, place]
+                variance = _between(own[mask, at, kind], strip, knots, np.log(axle[vehicle, place]))
+                together = common[mask, at, kind, strip]
+                reading_z[vehicle] = max(reading_z[vehicle], abs(apart) / np.sqrt(variance + together))
+                total += apart / variance
+                certainty += 1.0 / variance
+                root += 1.0 / np.sqrt(variance)
+                shared += np.sqrt(together) / variance
+            if certainty > 0.0:
+                spread = (1.0 - alike) * certainty + alike * root * root + shared * shared
+                strip_z[vehicle] = max(strip_z[vehicle], abs(total) / np.sqrt(spread))
+
+
+@njit(cache=True, error_model="numpy")
+def _between(figures: Array, strip: int, knots: Array, at: float) -> float:
+    """Return figures (L, S) of a strip between knots (L,); beyond them that of the nearest."""
+    last = len(knots) - 1
+    above = 1
+    while above < last and knots[above] < at:
+        above += 1
+    part = min(max((at - knots[above - 1]) / (knots[above] - knots[above - 1]), 0.0), 1.0)
+    return float((1.0 - part) * figures[above - 1, strip] + part * figures[above, strip])
+
+
+@njit(cache=True, error_model="numpy")
 def force_moments(
     speed: Array,
     wavenumber: Array,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError
+from weigh.estimate.contrasts import Contrasts, contrasts
 from weigh.estimate.kernel import (
     MIN_SPEED_M_S,
     SPEED_COUNT,
@@ -66,6 +67,7 @@ class GlsTable:
     _kernel: Floats = field(init=False, repr=False)
     _common: Floats = field(init=False, repr=False)
     _made: "OrderedDict[int, MaskWeights]" = field(init=False, repr=False, default_factory=OrderedDict)
+    _compared: "OrderedDict[int, Contrasts]" = field(init=False, repr=False, default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         """Refuse a layout without positive noise, and prepare its covariance."""
@@ -110,6 +112,24 @@ class GlsTable:
                 self._made.popitem(last=False)
         return found
 
+    def contrasts(self, mask: int) -> Contrasts:
+        """Return how the strips whose bits are set are compared with one another."""
+        found = self._compared.get(mask)
+        if found is None:
+            found = contrasts(
+                self._kernel,
+                self._common,
+                self._alive(mask),
+                position_m=self.position_m,
+                noise=self.noise,
+                roughness_m3=self.roughness_m3,
+                population=self.population,
+            )
+            self._compared[mask] = found
+            if len(self._compared) > _KEPT_MASKS:
+                self._compared.popitem(last=False)
+        return found
+
     def u_moved(self, mask: int, fitted: int) -> Floats:
         """Return by how much the common part may have moved since it was fitted with other strips, (V, 3).
 
@@ -120,7 +140,7 @@ class GlsTable:
         return _root(_quadratic(change, self._common))
 
     def _solve(self, mask: int) -> MaskWeights:
-        alive = np.array([mask >> strip & 1 for strip in range(self.strips)], dtype=np.bool_)
+        alive = self._alive(mask)
         if mask >> self.strips or not alive.any():
             raise ConfigurationError(f"mask {mask:b}: no strip is alive, or one that the layout has not")
         kernel = self._kernel[:, :, alive][..., alive]
@@ -136,6 +156,9 @@ class GlsTable:
             u_vehicle=np.sqrt(own[..., None] + apart),
             u_common=_root(_quadratic(weight, self._common)),
         )
+
+    def _alive(self, mask: int) -> Bools:
+        return np.array([mask >> strip & 1 for strip in range(self.strips)], dtype=np.bool_)
 
 
 def mask_of(alive: Bools) -> int:
