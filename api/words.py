@@ -24,7 +24,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "clock-unreliable": ("站点时钟不可信", "Station clock not reliable"),
     "drift-alarm": ("称重漂移报警", "Drift alarm on"),
     "no-calibration": ("无生效的校准", "No calibration in force"),
-    "calibration-mismatch": ("校准与传感器布局不符", "Calibration is of other strips"),
+    "calibration-mismatch": (
+        "校准与传感器布局或信号单位不符",
+        "Calibration is of other strips or another unit",
+    ),
+    "calibration-too-few-passes": ("校准所依据的称重车次不足", "Calibration rests on too few weighed passes"),
     "calibration-unreadable": ("校准无法使用", "Calibration cannot be read or used"),
     "temperature-not-covered": ("温度超出校准范围", "Temperature outside the calibration"),
     "speed-outside-table": ("速度超出校准范围", "Speed outside the calibration"),

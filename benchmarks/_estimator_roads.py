@@ -141,6 +141,7 @@ def calibrate(scenario: Scenario, road: Road) -> CalibrationState:
         strip_width_um=53_000,
         strip_noise_ppm=round(NOISE * PPM),
         follows_temperature=scenario.swing_k > 0.0,
+        other_unit=True,
     )
     return fit_calibration(
         passes,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from domain.errors import ConfigurationError
+from domain.events import SampleType
 from domain.ids import DeviceId, StationId
 from domain.units import PPM, utc_text
 from service.command import explained, read_settings, run_to_end
@@ -39,6 +40,16 @@ def calibrate() -> None:
     show_default=True,
     help="Own noise of a sound strip, one sigma.",
 )
+@click.option(
+    "--scale-un",
+    metavar="UN,UN,...",
+    help="Where the station sends counts (i2): its scale_un, one for all strips or one a strip.",
+)
+@click.option(
+    "--other-unit",
+    is_flag=True,
+    help="The station is known to send another unit than newton; the calibration says so for ever.",
+)
 @click.option("--no-temperature", is_flag=True, help="The strips' response does not depend on temperature.")
 @click.option("--version", type=int, default=1, show_default=True, help="Higher than any installed before.")
 @click.option(
@@ -55,6 +66,8 @@ def fit(
     positions: str,
     width_mm: float,
     noise_percent: float,
+    scale_un: str | None,
+    other_unit: bool,
     no_temperature: bool,
     version: int,
     valid_from: str | None,
@@ -67,6 +80,7 @@ def fit(
     from service.weighed_file import read_weighed_file  # noqa: PLC0415 (numpy and scipy, not for --help)
     from weigh.calibration.fit import Installation, fit_calibration  # noqa: PLC0415
 
+    places = _positions(positions)
     passes, digest = read_weighed_file(file)
     state = fit_calibration(
         passes,
@@ -74,9 +88,12 @@ def fit(
             station=StationId(station),
             device=DeviceId(device),
             lane=lane,
-            strip_position_mm=_positions(positions),
+            strip_position_mm=places,
             strip_width_um=round(width_mm * 1_000),
             strip_noise_ppm=round(noise_percent * PPM / 100),
+            sample_type=SampleType.FLOAT32 if scale_un is None else SampleType.INT16,
+            strip_scale_un=_scales(scale_un, len(places)),
+            other_unit=other_unit,
             follows_temperature=not no_temperature,
         ),
         version=version,
@@ -276,6 +293,19 @@ def _positions(text: str) -> tuple[int, ...]:
         raise ConfigurationError(
             f"--positions {text!r}: whole millimetres, separated by commas, e.g. 0,3100,4000"
         ) from None
+
+
+def _scales(text: str | None, strips: int) -> tuple[int, ...]:
+    """Return the scale of each strip; none where the station sends newtons."""
+    if text is None:
+        return ()
+    try:
+        scales = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigurationError(
+            f"--scale-un {text!r}: whole micronewtons a count, as the station declares them"
+        ) from None
+    return scales * strips if len(scales) == 1 else scales
 
 
 def _moment(text: str | None) -> datetime:

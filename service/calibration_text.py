@@ -16,6 +16,7 @@ def calibration_text(state: CalibrationState) -> str:
         [
             f"calibration {state.version} of {state.station}/{state.device}, lane {state.lane}: {fitted}",
             f"valid from {utc_text(state.valid_from)}; digest {state.digest}",
+            _unit(state),
             "",
             "strip    place m  alive  gain       %/K     noise %",
             *(_strip(state, strip) for strip in range(len(state.strip_position_mm))),
@@ -27,6 +28,14 @@ def calibration_text(state: CalibrationState) -> str:
             f"factors on u: axle {factors[0]:.2f}, group {factors[1]:.2f}, gross {factors[2]:.2f}",
         ]
     )
+
+
+def _unit(state: CalibrationState) -> str:
+    unit = "of another unit than newton" if state.other_unit else "newtons"
+    if not state.strip_scale_un:
+        return f"samples are {unit}"
+    low, high = min(state.strip_scale_un), max(state.strip_scale_un)
+    return f"samples are counts of {low} to {high} micronewtons" + (f", {unit}" if state.other_unit else "")
 
 
 def _strip(state: CalibrationState, strip: int) -> str:

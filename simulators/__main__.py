@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     calibration = commands.add_parser("calibration", help="print the calibration of a waveform station")
     calibration.add_argument("scenario")
     calibration.add_argument("--station", help="default: the scenario's first")
+    calibration.add_argument("--seed", type=int, default=1, help="that of play (default 1)")
     calibration.set_defaults(run=_calibration)
     return parser
 
@@ -141,7 +142,8 @@ def _calibration(options: argparse.Namespace) -> int:
     station = options.station or stations[0]
     if station not in stations:
         raise ConfigurationError(f"the scenario has no station {station}; choose from: {', '.join(stations)}")
-    document = calibration_document(station, datetime(2025, 1, 1, tzinfo=UTC))
+    begins = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    document = calibration_document(station, begins, options.seed)
     sys.stdout.write(json.dumps(document, indent=1) + "\n")
     return 0
 

@@ -22,6 +22,7 @@ from simulators.oracle import SiteFacts, adjudged_kg, limit_and_code
 from simulators.passages import CAMERAS, STRIP, Passage, Road
 from simulators.randomness import from_block, stream
 from simulators.road.manoeuvres import DRIVES
+from simulators.road.passes import SPEED_RANGE_M_S, STANDARD_GRAVITY_M_S2, strip_passes
 from simulators.road.profile import Site
 from simulators.road.recordings import Recording, Sensors
 from simulators.road.setting import Setting
@@ -41,6 +42,9 @@ BAD_DRIVES = ("straddling", "side-by-side", "wrong-way")
 
 TOLERANCE_PPM = 50_000
 """How far from the truth the platform may weigh: five standard uncertainties of class A(5)."""
+
+WEIGHED_PASSES = 40
+"""Trucks of known axle loads that a station's calibration rests on."""
 
 _CONTENT_TYPE = "application/vnd.zhichao.waveform"
 _U_FROM_PPM, _U_TO_PPM = 1, 30_000
@@ -188,11 +192,12 @@ def strip_places_mm(lane: Lane) -> list[int]:
     return [round(place * 1_000) for place in lane.strip_position_m]
 
 
-def calibration_document(station: str, begins: datetime) -> dict[str, Any]:
-    """Return a calibration for a simulated station, as the service installs it: set by hand, not fitted.
+def calibration_document(station: str, begins: datetime, seed: int = 1) -> dict[str, Any]:
+    """Return a calibration for a simulated station, as the service installs it.
 
-    Its gains turn newtons into kilograms; what the road does to the weighing it does not know, and its
-    uncertainties allow for.
+    The gain is that of `WEIGHED_PASSES` trucks of known axle loads over the station's own road, one for all
+    strips. What the road does to axles of a type and to speeds is not fitted: the uncertainties, set by
+    hand, allow for it.
     """
     places = strip_places_mm(LANE)
     each = [0] * len(places)
@@ -203,12 +208,15 @@ def calibration_document(station: str, begins: datetime) -> dict[str, Any]:
         "station": station,
         "device": STRIP,
         "lane": ON_LANE,
-        "passes": 0,
+        "passes": WEIGHED_PASSES,
         "passes_sha256": "",
         "strip_position_mm": places,
         "strip_width_um": round(LANE.width_m * 1e6),
         "strip_alive": [1] * len(places),
-        "strip_gain_ppm": [101_972] * len(places),
+        "sample_type": "f4",
+        "strip_scale_un": [],
+        "other_unit": 0,
+        "strip_gain_ppm": [round(_gain_kg_n(station, seed) * 1e6)] * len(places),
         "temperature_reference_mk": 293_150,
         "temperature_slope_ppb_k": each,
         "temperature_curve_ppb_k2": each,
@@ -226,6 +234,16 @@ def calibration_document(station: str, begins: datetime) -> dict[str, Any]:
         "conformal_group_milli": 1_000,
         "conformal_gross_milli": 1_000,
     }
+
+
+def _gain_kg_n(station: str, seed: int) -> float:
+    """Return kilograms a newton: static loads of weighed trucks over what the strips say of them."""
+    rng = _generator(seed, station, "weighed")
+    trucks = draw_trucks(rng, WEIGHED_PASSES)
+    speed = rng.uniform(*SPEED_RANGE_M_S, WEIGHED_PASSES)
+    felt = strip_passes(rng, _site(seed, station), trucks, speed, LANE.strip_position_m)
+    ratio = np.nansum(felt.mean(axis=2), axis=1) * STANDARD_GRAVITY_M_S2 / trucks.gross_kg
+    return float(1.0 / ratio.mean())
 
 
 def _own_loop(made: Recording, name: str, place_m: float) -> dict[str, Any]:

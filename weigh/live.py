@@ -30,6 +30,7 @@ from domain.units import PPM
 from domain.weighing import CalibrationUse, WeighedAxle, WeighedGroup, Weighing
 from weigh import weighing as masses
 from weigh.calibration.drift import DriftState, watch
+from weigh.calibration.gain import MIN_PASSES
 from weigh.calibration.state import ALGORITHM as CALIBRATION
 from weigh.calibration.state import CalibrationState
 from weigh.estimate import Terms, u_group
@@ -39,9 +40,20 @@ from weigh.waveform import StripLoads, process
 
 NO_CALIBRATION = "no-calibration"
 CALIBRATION_MISMATCH = "calibration-mismatch"
+TOO_FEW_PASSES = "calibration-too-few-passes"
 CALIBRATION_UNREADABLE = "calibration-unreadable"
-HELD = (NO_CALIBRATION, CALIBRATION_MISMATCH, CALIBRATION_UNREADABLE, *masses.PROBLEMS[1:])
-"""Codes of why a passage was weighed at nominal gain, and makes statistics only."""
+HELD = (
+    NO_CALIBRATION,
+    CALIBRATION_MISMATCH,
+    CALIBRATION_UNREADABLE,
+    TOO_FEW_PASSES,
+    *masses.PROBLEMS[1:],
+)
+"""Codes of why a passage makes statistics only; with the first three, and the problems of
+`weigh.weighing`, it was weighed at nominal gain."""
+
+FEWEST_PASSES = MIN_PASSES
+"""Weighed passes without which no case rests on a calibration, however it came about."""
 
 STANDARD_GRAVITY_M_S2 = 9.80665
 """Newtons a kilogram where no calibration says better (CGPM 1901)."""
@@ -173,14 +185,25 @@ def _use(vehicle: Signals) -> _Use:
     wave, state = vehicle.waveform, vehicle.state
     if state is None:
         return _Use(None, None, (CALIBRATION_UNREADABLE if vehicle.unreadable else NO_CALIBRATION,))
-    same = [strip.position_mm for strip in wave.strips] == list(state.strip_position_mm)
-    if same and wave.strip_width_um == state.strip_width_um:
-        return _Use(state, CalibrationUse(version=state.version, digest=state.digest), ())
-    return _Use(None, None, (CALIBRATION_MISMATCH,))
+    if not _is_of(state, wave):
+        return _Use(None, None, (CALIBRATION_MISMATCH,))
+    held = (TOO_FEW_PASSES,) if state.passes < FEWEST_PASSES else ()
+    return _Use(state, CalibrationUse(version=state.version, digest=state.digest), held)
 
 
 def _name(state: CalibrationState) -> tuple[int, StationId, DeviceId, int]:
     return state.version, state.station, state.device, state.lane
+
+
+def _is_of(state: CalibrationState, wave: Waveform) -> bool:
+    """Whether a calibration is of these strips and of the unit of this signal."""
+    return (
+        tuple(strip.position_mm for strip in wave.strips) == state.strip_position_mm
+        and wave.strip_width_um == state.strip_width_um
+        and wave.sample_type is state.sample_type
+        and tuple(strip.scale_un for strip in wave.strips if strip.scale_un is not None)
+        == state.strip_scale_un
+    )
 
 
 @dataclass(frozen=True)

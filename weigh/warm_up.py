@@ -27,10 +27,10 @@ def warm_up_weighing() -> None:
             strips=tuple(Strip(position_mm=place, scale_un=scale) for place in _PLACES_MM),
         )
         silence = bytes(len(_PLACES_MM) * _SAMPLES * size)
-        weigh_waveforms([Signals(wave, silence, state) for state in (None, _calibration())])
+        weigh_waveforms([Signals(wave, silence, state) for state in (None, _calibration(wave))])
 
 
-def _calibration() -> CalibrationState:
+def _calibration(wave: Waveform) -> CalibrationState:
     return CalibrationState(
         version=1,
         valid_from=datetime(2026, 1, 1, tzinfo=UTC),
@@ -41,6 +41,9 @@ def _calibration() -> CalibrationState:
         passes_sha256=Sha256(""),
         strip_position_mm=_PLACES_MM,
         strip_width_um=53_000,
+        sample_type=wave.sample_type,
+        strip_scale_un=tuple(strip.scale_un for strip in wave.strips if strip.scale_un is not None),
+        other_unit=0,
         strip_alive=(1, 1),
         strip_gain_ppm=(101_972, 101_972),
         temperature_reference_mk=293_150,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError, InputRefused
+from domain.events import SampleType
 from domain.ids import DeviceId, Sha256, StationId
 from domain.refusals import RefusalCode
 from domain.units import PPM, utc_text
@@ -42,6 +43,8 @@ class Installation:
     strip_position_mm : along travel from the first strip, increasing
     strip_width_um : of a strip along travel
     strip_noise_ppm : relative standard deviation of a sound strip's own noise (quartz: 1-2 %)
+    sample_type, strip_scale_un : how the station sends the samples; the micronewtons a count of each strip
+    other_unit : the signal is known to be of another unit than newton
     follows_temperature : whether the strips' response depends on temperature; then it must be measured
     """
 
@@ -52,6 +55,9 @@ class Installation:
     strip_width_um: int
     strip_noise_ppm: int = 15_000
     follows_temperature: bool = True
+    sample_type: SampleType = SampleType.FLOAT32
+    strip_scale_un: tuple[int, ...] = ()
+    other_unit: bool = False
 
 
 def fit_calibration(
@@ -105,6 +111,9 @@ def fit_calibration(
             "passes_sha256": passes_sha256,
             "strip_position_mm": installation.strip_position_mm,
             "strip_width_um": installation.strip_width_um,
+            "sample_type": installation.sample_type.value,
+            "strip_scale_un": installation.strip_scale_un,
+            "other_unit": int(installation.other_unit),
             "strip_alive": [int(each) for each in alive],
             "strip_gain_ppm": _scaled(1.0 / response, PPM),
             "strip_noise_ppm": _noise(gains, alive, installation.strip_noise_ppm),

@@ -20,6 +20,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
 from domain.errors import ConfigurationError
+from domain.events import SampleType
 from domain.ids import DeviceId, Sha256, StationId, sha256_of
 from domain.units import PPM, utc_text
 
@@ -27,16 +28,30 @@ ALGORITHM: Final = "zhichao-calibration/1"
 AXLE_TYPES = ("steer", "drive", "trailer")
 """Rows of the tables by axle type, in the order of the codes 0, 1, 2."""
 
+GAIN_OF_NEWTONS_PPM = (50_000, 200_000)
+"""Kilograms a newton, times 10^6: 101 972 by standard gravity, and half and twice that. The bounds are this
+software's own choice: a strip further off is broken, or was not read in newtons."""
+
+LEAST_NOISE_PPM = 1_000
+"""No published strip comes near 0.1 %; with less, the uncertainty would be nothing."""
+
+LEAST_FACTOR_MILLI = 500
+"""The model is not taken to be more than twice too cautious, whatever weighed passes say."""
+
+MOST_BIAS_PPM = 150_000
+"""A road that shifts all axles of a type by more than 15 % is no place to weigh. Our own choice."""
+
 MAX_STRIPS = 64
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 
 Document = dict[str, int | str | list[int] | list[list[int]]]
 
 _Ratio = Annotated[int, Field(ge=0, le=PPM)]
-_Bias = Annotated[int, Field(ge=-PPM // 2, le=PPM // 2)]
+_Noise = Annotated[int, Field(ge=LEAST_NOISE_PPM, le=PPM)]
+_Bias = Annotated[int, Field(ge=-MOST_BIAS_PPM, le=MOST_BIAS_PPM)]
 _Kelvin = Annotated[int, Field(ge=180_000, le=380_000)]
 _Coefficient = Annotated[int, Field(ge=-(10**9), le=10**9)]
-_Factor = Annotated[int, Field(ge=0, le=100_000)]
+_Factor = Annotated[int, Field(ge=LEAST_FACTOR_MILLI, le=100_000)]
 
 
 class CalibrationState(BaseModel):
@@ -52,6 +67,9 @@ class CalibrationState(BaseModel):
     passes_sha256 : SHA-256 of those passes as read, or ""
     strip_position_mm : (S,), along travel from the first strip, increasing, the first 0
     strip_width_um : width of a strip along travel
+    sample_type : how the station writes the samples: "f4" newtons, "i2" counts
+    strip_scale_un : (S,), micronewtons a count as the station declares them; none for "f4"
+    other_unit : 1 where the signal was said to be of another unit than newton, so that any gain is in order
     strip_alive : (S,), 1 used, 0 dead or not trusted
     strip_gain_ppm : (S,), factor on the strip's load at the reference temperature
     temperature_reference_mk : temperature at which the gains hold, mK
@@ -82,6 +100,9 @@ class CalibrationState(BaseModel):
         tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(min_length=1, max_length=MAX_STRIPS)
     ]
     strip_width_um: Annotated[int, Field(gt=0, le=1_000_000)]
+    sample_type: SampleType
+    strip_scale_un: tuple[Annotated[int, Field(gt=0, le=1_000_000_000)], ...]
+    other_unit: Literal[0, 1]
     strip_alive: tuple[Literal[0, 1], ...]
     strip_gain_ppm: tuple[Annotated[int, Field(gt=0, le=1_000 * PPM)], ...]
     temperature_reference_mk: _Kelvin
@@ -89,7 +110,7 @@ class CalibrationState(BaseModel):
     temperature_curve_ppb_k2: tuple[_Coefficient, ...]
     temperature_min_mk: _Kelvin
     temperature_max_mk: _Kelvin
-    strip_noise_ppm: tuple[_Ratio, ...]
+    strip_noise_ppm: tuple[_Noise, ...]
     road_roughness_mm3: Annotated[int, Field(gt=0, le=10**9)] = 16_000
     speed_bound_m_h: Annotated[tuple[Annotated[int, Field(gt=0, le=300_000)], ...], Field(max_length=127)]
     site_bias_ppm: tuple[tuple[_Bias, ...], ...]
@@ -108,6 +129,8 @@ class CalibrationState(BaseModel):
             _require(
                 len(getattr(self, name)) == strips, name, f"needs one figure for each of {strips} strips"
             )
+        scales = strips if self.sample_type is SampleType.INT16 else 0
+        _require(len(self.strip_scale_un) == scales, "strip_scale_un", f"needs {scales} figures")
         for name in ("site_bias_ppm", "u_site_ppm"):
             table = getattr(self, name)
             shaped = len(table) == len(AXLE_TYPES) and all(len(row) == classes for row in table)
@@ -124,7 +147,22 @@ class CalibrationState(BaseModel):
         _require(
             self.temperature_min_mk <= self.temperature_max_mk, "temperature_max_mk", "lies below the minimum"
         )
+        self._require_newtons()
         _require(self.valid_from.utcoffset() == timedelta(0), "valid_from", "must be UTC, ending in Z")
+
+    def _require_newtons(self) -> None:
+        """Refuse gains that speak of another unit, unless that was said."""
+        low, high = GAIN_OF_NEWTONS_PPM
+        for strip, (gain, alive) in enumerate(
+            zip(self.strip_gain_ppm, self.strip_alive, strict=True), start=1
+        ):
+            _require(
+                bool(self.other_unit) or not alive or low <= gain <= high,
+                "strip_gain_ppm",
+                f"strip {strip} has {gain / PPM:g} kg for each newton, where gravity asks for 0.102: "
+                "its loads are of another unit, or its scale is wrong; give loads in newtons, as the "
+                "platform stored them, or fit with --other-unit if the station truly sends another unit",
+            )
 
     @field_serializer("valid_from")
     def _valid_from_text(self, moment: AwareDatetime) -> str:

@@ -183,6 +183,8 @@ async def test_without_a_calibration_a_waveform_is_counted_and_makes_no_case(
             "calibration-mismatch",
         ),
         ({"strip_width_um": 50_000}, "calibration-mismatch"),
+        ({"sample_type": "i2", "strip_scale_un": [1_000_000] * 8}, "calibration-mismatch"),
+        ({"passes": 9}, "calibration-too-few-passes"),
         (
             {
                 "u_gain_temperature_mk": [303_150, 313_150],

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,35 @@ def test_a_fit_writes_the_canonical_state_and_shows_it(site: Path, state_file: P
     assert shown.exit_code == 0
     assert state.digest in shown.output
     assert "40 weighed passes" in shown.output
+
+
+def test_loads_in_kilograms_make_no_calibration_unless_that_is_said(tmp_path: Path) -> None:
+    file, out = tmp_path / "kg.csv", tmp_path / "state.json"
+    file.write_text(csv_text(weighed(21, 20, gain=1.0)), encoding="utf-8")
+    refused = calibrate("fit", file, "--out", out, *FIT)
+    assert (refused.exit_code, out.exists()) == (78, False)
+    assert "another unit" in refused.stderr
+    assert "--other-unit" in refused.stderr
+    assert calibrate("fit", file, "--out", out, "--other-unit", *FIT).exit_code == 0
+    assert CalibrationState.from_document(json.loads(out.read_bytes())).other_unit == 1
+    assert "another unit than newton" in calibrate("show", out).output
+
+
+@pytest.mark.parametrize(
+    ("said", "scales"),
+    [
+        ([], ()),
+        (["--scale-un", "2000000"], (2_000_000,) * 8),
+        (["--scale-un", "1,2,3,4,5,6,7,8"], range(1, 9)),
+    ],
+)
+def test_a_fit_says_how_the_station_sends_its_samples(
+    said: list[str], scales: Sequence[int], site: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "state.json"
+    assert calibrate("fit", site / "fit.csv", "--out", out, *said, *FIT).exit_code == 0
+    state = CalibrationState.from_document(json.loads(out.read_bytes()))
+    assert (state.sample_type, state.strip_scale_un) == ("i2" if said else "f4", tuple(scales))
 
 
 def test_a_calibration_is_never_written_over(site: Path, state_file: Path) -> None:
@@ -200,6 +230,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         (["--positions", "0,x"], 78, "--positions"),
         (["--positions", "0,3100"], 78, "2"),
         (["--positions", POSITIONS.replace("3100", "9000")], 78, "strip_position_mm"),
+        (["--scale-un", "2.5"], 78, "--scale-un"),
+        (["--scale-un", "1,2"], 78, "strip_scale_un"),
         (["--station", "S 1"], 78, "station"),
         (["--version", "0"], 78, "version"),
         (["--valid-from", "tomorrow"], 78, "--valid-from"),

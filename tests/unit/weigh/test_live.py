@@ -26,7 +26,7 @@ from weigh.weighing import weigh_strips
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SCENARIO = load_scenario("waveforms")
 ROAD = WaveformRoad(SCENARIO, SCENARIO.stations[0], 3)
-STATE = CalibrationState.from_document(calibration_document("SIM-WAVE", NOW))
+STATE = CalibrationState.from_document(calibration_document("SIM-WAVE", NOW, 3))
 VEHICLES = count(60, reduced=8)
 
 
@@ -118,8 +118,52 @@ def test_counts_and_newtons_give_the_same_masses(good: Signals) -> None:
     counts = np.rint(newtons / 4).astype("<i2").tobytes()
     strips = tuple(Strip(position_mm=one.position_mm, scale_un=4_000_000) for one in good.waveform.strips)
     wave = good.waveform.model_copy(update={"sample_type": SampleType.INT16, "strips": strips})
-    one, other = _only(good), _only(Signals(wave, counts, good.state))
+    state = CalibrationState.from_document(
+        STATE.to_document() | {"sample_type": "i2", "strip_scale_un": [4_000_000] * len(strips)}
+    )
+    one, other = _only(good), _only(Signals(wave, counts, state))
+    assert (one.held, other.held) == ((), ())
     assert other.record.gross_kg == pytest.approx(one.record.gross_kg, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sample_type": "i2", "strip_scale_un": [4_000_000] * 8},
+        {"strip_width_um": 52_999},
+        {"strip_position_mm": [0, 3_100, 4_000, 6_600, 7_400, 10_100, 11_000, 14_199]},
+    ],
+)
+def test_a_calibration_of_another_signal_is_not_used(good: Signals, changes: dict[str, Any]) -> None:
+    other = CalibrationState.from_document(STATE.to_document() | changes)
+    result = _only(good._replace(state=other))
+    assert result.held == ("calibration-mismatch",)
+    assert result.weighing.calibration is None
+
+
+def test_counts_of_another_scale_than_calibrated_make_no_case(good: Signals) -> None:
+    """A station that doubles its scale would weigh double: one strip's is enough to see it."""
+    document = STATE.to_document() | {"sample_type": "i2", "strip_scale_un": [4_000_000] * 8}
+    state = CalibrationState.from_document(document)
+    counts = np.rint(np.frombuffer(good.samples, dtype="<f4") / 4).astype("<i2").tobytes()
+    scales = [4_000_000] * 7 + [5_000_000]
+    strips = tuple(
+        Strip(position_mm=one.position_mm, scale_un=scale)
+        for one, scale in zip(good.waveform.strips, scales, strict=True)
+    )
+    wave = good.waveform.model_copy(update={"sample_type": SampleType.INT16, "strips": strips})
+    assert _only(Signals(wave, counts, state)).held == ("calibration-mismatch",)
+
+
+@pytest.mark.parametrize(("passes", "held"), [(0, True), (9, True), (10, False)])
+def test_a_calibration_on_few_weighed_passes_weighs_and_makes_no_case(
+    good: Signals, passes: int, held: bool
+) -> None:
+    state = CalibrationState.from_document(STATE.to_document() | {"passes": passes})
+    result = _only(good._replace(state=state))
+    assert result.held == (("calibration-too-few-passes",) if held else ())
+    assert result.weighing.calibration is not None
+    assert result.record.gross_kg == _only(good).record.gross_kg
 
 
 def test_at_nominal_gain_there_is_no_uncertainty_and_no_case(good: Signals) -> None:

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from domain.errors import ConfigurationError
+from domain.events import SampleType
 from domain.ids import DeviceId, Sha256, StationId
 from domain.units import PPM
 from simulators.road.passes import PAIRS_8_M, strip_passes
@@ -48,6 +49,9 @@ def blank(strips: int = 8) -> CalibrationState:
         passes_sha256=Sha256(""),
         strip_position_mm=tuple(int(place) for place in np.rint(PAIRS_8_M[:strips] * 1_000)),
         strip_width_um=53_000,
+        sample_type=SampleType.FLOAT32,
+        strip_scale_un=(),
+        other_unit=1,
         strip_alive=tuple(1 for _ in range(strips)),
         strip_gain_ppm=(PPM,) * strips,
         temperature_reference_mk=293_150,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from domain.events import SampleType
 from domain.ids import DeviceId, Sha256, StationId
 from weigh.calibration.state import CalibrationState
 
@@ -18,6 +19,9 @@ def two_strips() -> CalibrationState:
         passes_sha256=Sha256("ab" * 32),
         strip_position_mm=(0, 3_100),
         strip_width_um=53_000,
+        sample_type=SampleType.INT16,
+        strip_scale_un=(2_000_000, 2_500_000),
+        other_unit=1,
         strip_alive=(1, 1),
         strip_gain_ppm=(1_020_000, 990_000),
         temperature_reference_mk=293_150,

@@ -70,6 +70,18 @@ def test_a_missing_field_is_refused_by_name(field: str) -> None:
         ("strip_alive", [1, 2]),
         ("strip_alive", [0, 0]),
         ("strip_alive", [1]),
+        ("strip_noise_ppm", [0, 15_000]),
+        ("strip_noise_ppm", [999, 15_000]),
+        ("conformal_axle_milli", 0),
+        ("conformal_group_milli", 499),
+        ("conformal_gross_milli", 499),
+        ("site_bias_ppm", [[-150_001, 0], [0, 0], [0, 0]]),
+        ("site_bias_ppm", [[0, 0], [0, 0], [0, 150_001]]),
+        ("sample_type", "f8"),
+        ("strip_scale_un", [2_000_000]),
+        ("strip_scale_un", []),
+        ("strip_scale_un", [2_000_000, 0]),
+        ("other_unit", 2),
         ("strip_gain_ppm", [0, 990_000]),
         ("strip_gain_ppm", [-1, 990_000]),
         ("strip_gain_ppm", [float("nan"), 990_000]),
@@ -88,6 +100,38 @@ def test_a_missing_field_is_refused_by_name(field: str) -> None:
 def test_an_unfit_field_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=field):
         CalibrationState.from_document({**two_strips().to_document(), field: value})
+
+
+@pytest.mark.parametrize(
+    ("gain_ppm", "alive", "fits"),
+    [
+        (101_972, 1, True),
+        (50_000, 1, True),
+        (200_000, 1, True),
+        (49_999, 1, False),
+        (200_001, 1, False),
+        (1_000_000, 1, False),
+        (1_000_000, 0, True),
+    ],
+)
+def test_gains_must_speak_of_newtons_unless_another_unit_was_said(
+    gain_ppm: int, alive: int, fits: bool
+) -> None:
+    document = two_strips().to_document() | {
+        "strip_gain_ppm": [101_972, gain_ppm],
+        "strip_alive": [1, alive],
+    }
+    assert CalibrationState.from_document(document | {"other_unit": 1}).strip_gain_ppm[1] == gain_ppm
+    if fits:
+        CalibrationState.from_document(document | {"other_unit": 0})
+    else:
+        with pytest.raises(ConfigurationError, match="strip 2 .* another unit"):
+            CalibrationState.from_document(document | {"other_unit": 0})
+
+
+def test_newtons_have_no_scale() -> None:
+    with pytest.raises(ConfigurationError, match="strip_scale_un"):
+        CalibrationState.from_document(two_strips().to_document() | {"sample_type": "f4"})
 
 
 def test_what_is_no_json_document_is_refused() -> None:

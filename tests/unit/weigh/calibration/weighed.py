@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.ids import DeviceId, StationId
-from simulators.road.passes import PAIRS_8_M, strip_passes
+from simulators.road.passes import PAIRS_8_M, STANDARD_GRAVITY_M_S2, strip_passes
 from simulators.road.profile import Site
 from simulators.road.trucks import Trucks, draw_trucks
 from weigh.calibration.fit import Installation
@@ -28,7 +28,7 @@ def weighed(
     seed: int,
     count: int,
     *,
-    gain: float = 1.0,
+    gain: float = STANDARD_GRAVITY_M_S2,
     gain_sd: float = 0.0,
     per_k: float = 0.0,
     warmer_sd_k: float = 0.0,
