@@ -102,6 +102,8 @@ def layout_of(lane: Lane) -> Layout:
         lead_loop_m=lane.lead_loop_m,
         trail_loop_m=lane.trail_loop_m,
         loop_length_m=lane.loop_length_m,
+        left_loop=True,
+        right_loop=True,
     )
 
 

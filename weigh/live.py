@@ -5,9 +5,10 @@ Rules
 1. A signal that says nothing gives no figures: `Unweighed`, with the reason.
 2. What it says without a calibration that fits gives figures at nominal gain, for statistics only: `held`
    says why. A drive that spoils the weighing is in the record's flags.
-3. Tyres or driven axles of another number of axles than the signal shows mean that one of the two counted
+3. What the loops leave open (one vehicle or two, all of it on the strips or not) holds a passage likewise.
+4. Tyres or driven axles of another number of axles than the signal shows mean that one of the two counted
    wrong: the weighing has failed.
-4. Loads are rounded down and uncertainties up: to the party's favour.
+5. Loads are rounded down and uncertainties up: to the party's favour.
 
 Vehicles of one layout and calibration are weighed together; what comes out does not depend on who else is
 in the batch.
@@ -36,7 +37,7 @@ from weigh.calibration.state import CalibrationState
 from weigh.estimate import Terms, u_group
 from weigh.signals import Signals, kind_of, layout_of, loops_of, samples_of, scale_of, temperature_of
 from weigh.waveform import ALGORITHM as STRIPS
-from weigh.waveform import StripLoads, process
+from weigh.waveform import DOUBTS, StripLoads, process
 
 NO_CALIBRATION = "no-calibration"
 CALIBRATION_MISMATCH = "calibration-mismatch"
@@ -48,6 +49,7 @@ HELD = (
     CALIBRATION_UNREADABLE,
     TOO_FEW_PASSES,
     *masses.PROBLEMS[1:],
+    *DOUBTS,
 )
 """Codes of why a passage makes statistics only; with the first three, and the problems of
 `weigh.weighing`, it was weighed at nominal gain."""
@@ -233,7 +235,12 @@ def _vehicle(
         seen.add(DrivingFlag.WEIGHING_FAILED)
     record = _record(wave, strips, row, weighing, _in_order(seen))
     return Weighed(
-        record, weighing, figures.held, figures.terms, figures.axle_kg[None, :], figures.group_factor
+        record,
+        weighing,
+        (*figures.held, *strips.doubts_of(row)),
+        figures.terms,
+        figures.axle_kg[None, :],
+        figures.group_factor,
     )
 
 

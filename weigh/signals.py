@@ -32,8 +32,10 @@ def kind_of(vehicle: Signals) -> Any:
     loops = tuple(loop and loop.position_mm for loop in (wave.lead, wave.trail))
     # Its figures would tell it as well, but take longer to look at than the vehicle takes to weigh.
     state = None if vehicle.state is None else id(vehicle.state)
+    beside = (wave.left is not None, wave.right is not None)
     shape = (wave.sample_rate_hz, wave.sample_count, wave.sample_type, wave.full_scale_n)
-    return (*shape, wave.strip_width_um, wave.strips, loops, wave.loop_length_mm, state, vehicle.unreadable)
+    used = (state, vehicle.unreadable)
+    return (*shape, wave.strip_width_um, wave.strips, loops, beside, wave.loop_length_mm, used)
 
 
 def layout_of(wave: Waveform) -> Layout:
@@ -49,6 +51,8 @@ def layout_of(wave: Waveform) -> Layout:
         sample_rate_hz=float(wave.sample_rate_hz),
         lead_loop_m=metres(wave.lead),
         trail_loop_m=metres(wave.trail),
+        left_loop=wave.left is not None,
+        right_loop=wave.right is not None,
         full_scale=None if wave.full_scale_n is None else float(wave.full_scale_n),
         **given,
     )

@@ -56,10 +56,12 @@ def _beside(setting: Setting, loops: LoopTimes, on: Floats, off: Floats) -> Loop
     )
 
 
-def close_following(setting: Setting, vehicles: int) -> Recording:
-    """Drive through with another vehicle 1 to 10 m behind, whose first axles come into the same window."""
+def close_following(
+    setting: Setting, vehicles: int, *, gaps_m: tuple[float, float] = (1.0, 10.0)
+) -> Recording:
+    """Drive through with another vehicle so far behind, whose first axles come into the same window."""
     trucks, follower = setting.trucks(vehicles), setting.trucks(vehicles)
-    gap = setting.uniform(1.0, 10.0, vehicles)
+    gap = setting.uniform(*gaps_m, vehicles)
     speed = fitting_speed(setting, trucks, SPEED_RANGE_M_S, gap + 4.0)
     drive = steady(setting, trucks, speed)
     length = np.nansum(trucks.spacing_m, axis=1) + trucks.rear_m

@@ -35,6 +35,9 @@ class Criteria(NamedTuple):
         Detuning of the lane's own loops below which the vehicle was not whole in its lane.
     loop_margin_m
         By how much an axle must lie outside what the loops say of the vehicle to belong to another.
+    longest_overhang_m
+        A loop that says more than this before the first axle or behind the last was held by something else
+        than the vehicle, and tells nothing of where it begins and ends. An assumption, chosen wide.
     silence_m
         Without loops: how far behind the last axle the road must be known to be empty.
     """
@@ -53,4 +56,5 @@ class Criteria(NamedTuple):
     longest_contact_m: float = 0.30
     centred: float = 0.8
     loop_margin_m: float = 0.5
+    longest_overhang_m: float = 6.0
     silence_m: float = 12.0

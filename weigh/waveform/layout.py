@@ -29,6 +29,8 @@ class Layout:
         Centres of the loops before and behind (or between) the strips; None where there is none.
     loop_length_m
         Length of each loop along travel.
+    left_loop, right_loop
+        Whether the neighbouring lane on that side has a loop: quiet says something only where there is one.
     full_scale
         Largest sample the converter can deliver, in the samples' own unit; None where not known. For
         int16 the type's own range always counts too.
@@ -40,6 +42,8 @@ class Layout:
     lead_loop_m: float | None = None
     trail_loop_m: float | None = None
     loop_length_m: float = 2.0
+    left_loop: bool = False
+    right_loop: bool = False
     full_scale: float | None = None
 
     def __post_init__(self) -> None:

@@ -86,12 +86,12 @@ def _left_occupied(layout: Layout, loops: Loops) -> Bools:
 
 def _has_left(matched: Matched, needed_m: Floats, seconds: float) -> Bools:
     """Return where the last axle was so far when the recording ended, or may have been, (B,)."""
-    at_end = _last(matched, matched.place_at_m(np.full_like(needed_m, seconds)))
+    at_end = last_axle(matched, matched.place_at_m(np.full_like(needed_m, seconds)))
     known = np.isin(matched.outcome, (OK, TOO_FEW_AXLES)) & (matched.order != BACKWARD)
     return np.asarray(~known | (at_end >= needed_m))
 
 
-def _last(matched: Matched, place_m: Floats) -> Floats:
+def last_axle(matched: Matched, place_m: Floats) -> Floats:
     """Return the place of the last axle, (B,), of places (B, MAX_AXLES)."""
     at = np.clip(matched.axle_count - 1, 0, place_m.shape[1] - 1)
     return np.asarray(np.take_along_axis(place_m, at[:, None], axis=1)[:, 0])
@@ -109,7 +109,7 @@ def _foreign_axles(matched: Matched, layout: Layout, loops: Loops, rules: Criter
         if centre is None:
             continue
         front = matched.place_at_m(on)[:, 0]
-        rear = _last(matched, matched.place_at_m(off))
+        rear = last_axle(matched, matched.place_at_m(off))
         foreign |= forward & (front > centre - half + rules.loop_margin_m)
         foreign |= forward & (rear < centre + half - rules.loop_margin_m)
     return foreign

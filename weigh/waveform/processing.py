@@ -12,6 +12,7 @@ from weigh.waveform.axles import Matched, match_axles
 from weigh.waveform.blocks import block_samples, zero_of
 from weigh.waveform.checks import checked_samples, checked_scale, checked_service, loops_impossible
 from weigh.waveform.criteria import Criteria
+from weigh.waveform.doubts import doubts
 from weigh.waveform.layout import Layout, Loops
 from weigh.waveform.manoeuvres import manoeuvres
 from weigh.waveform.pulses import Pulses, Strips, find_pulses
@@ -100,7 +101,7 @@ def process(
         _share_out(samples, layout, strips, matched, threads)
         problem = _problems(matched, loops, rules)
     flags = manoeuvres(matched, layout, loops, rules, length / layout.sample_rate_hz)
-    return _strip_loads(matched, flags, problem)
+    return _strip_loads(matched, flags, doubts(matched, layout, loops, rules), problem)
 
 
 def read_pulses(
@@ -195,7 +196,9 @@ def _spacing_m(matched: Matched) -> Floats:
     return np.asarray(-np.diff(matched.place_m, axis=1) * matched.order[:, None])
 
 
-def _strip_loads(matched: Matched, flags: NDArray[np.bool_], problem: Codes) -> StripLoads:
+def _strip_loads(
+    matched: Matched, flags: NDArray[np.bool_], doubted: NDArray[np.bool_], problem: Codes
+) -> StripLoads:
     """Return the figures of those without a problem, as narrow as the most axles need."""
     sound = problem == 0
     count = np.where(sound, matched.axle_count, 0)
@@ -212,6 +215,7 @@ def _strip_loads(matched: Matched, flags: NDArray[np.bool_], problem: Codes) -> 
         load=kept(matched.load[:, :width]),
         alive=matched.alive & sound[:, None],
         flags=flags,
+        doubts=doubted,
         problem=problem,
         origin_s=kept(matched.origin_s),
         place_m=kept(matched.place_m[:, :width]),

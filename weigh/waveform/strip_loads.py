@@ -39,12 +39,17 @@ MANOEUVRES = (
 """Manoeuvres recognised, in the order of `StripLoads.flags`."""
 
 
+DOUBTS = ("no-loop", "straddling-open")
+"""What may have been and no loop excludes, in the order of `StripLoads.doubts`: more than one vehicle; a
+vehicle beside the strips in part."""
+
+
 @dataclass(frozen=True, eq=False)
 class StripLoads:
     """What each strip says of each axle. Shapes: B vehicles, A axles (padded right), S strips.
 
     A passage with a problem has no figures: NaN throughout, no strip alive, no axles. A passage with a flag
-    and no problem has figures, fit for statistics only.
+    and no problem has figures nobody may rely on; one with a doubt alone has figures fit for statistics only.
 
     Attributes
     ----------
@@ -56,6 +61,7 @@ class StripLoads:
         no axle or the strip is not alive
     alive : (B, S), strips that told all the axles
     flags : (B, len(MANOEUVRES))
+    doubts : (B, len(DOUBTS))
     problem : (B,) int64, index into `PROBLEMS`
     origin_s : (B,), mean time of all pulses, from the first sample
     place_m : (B, A), where each axle was then, from the first strip; NaN behind the last axle
@@ -69,6 +75,7 @@ class StripLoads:
     load: NDArray[np.float64]
     alive: NDArray[np.bool_]
     flags: NDArray[np.bool_]
+    doubts: NDArray[np.bool_]
     problem: NDArray[np.int64]
     origin_s: NDArray[np.float64]
     place_m: NDArray[np.float64]
@@ -78,11 +85,20 @@ class StripLoads:
         """Return the manoeuvres one vehicle was seen at."""
         return tuple(flag for flag, seen in zip(MANOEUVRES, self.flags[vehicle], strict=True) if seen)
 
+    def doubts_of(self, vehicle: int) -> tuple[str, ...]:
+        """Return what the loops leave open of one vehicle."""
+        return tuple(code for code, is_open in zip(DOUBTS, self.doubts[vehicle], strict=True) if is_open)
+
     def problem_of(self, vehicle: int) -> str:
         """Return why one vehicle was not weighed; "ok" if it was."""
         return PROBLEMS[self.problem[vehicle]]
 
     @property
     def weighed(self) -> NDArray[np.bool_]:
-        """Passages with figures and without a flag, (B,): the only ones a case may rest on."""
+        """Passages with figures and without a flag, (B,)."""
         return np.asarray((self.problem == 0) & ~self.flags.any(axis=1))
+
+    @property
+    def beyond_doubt(self) -> NDArray[np.bool_]:
+        """Those of `weighed` that the loops leave no doubt of, (B,): the only ones a case may rest on."""
+        return np.asarray(self.weighed & ~self.doubts.any(axis=1))

@@ -20,7 +20,7 @@ from weigh.calibration.state import CalibrationState
 from weigh.estimate.conformal import WITHOUT_PROOF
 from weigh.estimate.table import speed_index
 from weigh.waveform.layout import Layout
-from weigh.waveform.strip_loads import MANOEUVRES, StripLoads
+from weigh.waveform.strip_loads import DOUBTS, MANOEUVRES, StripLoads
 from weigh.weighing import (
     PROBLEMS,
     SPEED_BOUNDS_M_H,
@@ -108,6 +108,7 @@ class Station:
             load=self.load.copy(),
             alive=np.ones((count, 8), dtype=np.bool_),
             flags=np.zeros((count, len(MANOEUVRES)), dtype=np.bool_),
+            doubts=np.zeros((count, len(DOUBTS)), dtype=np.bool_),
             problem=np.zeros(count, dtype=np.int64),
             residual_m=np.zeros(count),
             origin_s=np.zeros(count),
