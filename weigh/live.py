@@ -29,6 +29,7 @@ from domain.events import Axle, DrivingFlag, Tyres, Waveform, WeighRecord
 from domain.ids import DeviceId, StationId
 from domain.units import PPM
 from domain.weighing import CalibrationUse, WeighedAxle, WeighedGroup, Weighing
+from weigh import trust
 from weigh import weighing as masses
 from weigh.calibration.drift import DriftState, watch
 from weigh.calibration.gain import MIN_PASSES
@@ -50,6 +51,7 @@ HELD = (
     TOO_FEW_PASSES,
     *masses.PROBLEMS[1:],
     *DOUBTS,
+    *trust.CODES,
 )
 """Codes of why a passage makes statistics only; with the first three, and the problems of
 `weigh.weighing`, it was weighed at nominal gain."""
@@ -256,7 +258,7 @@ def _figures(strips: StripLoads, row: int, calibrated: masses.Weighing | None, u
         u_axle_kg=calibrated.u_axle_kg[row, :axles],
         u_gross_kg=float(calibrated.u_gross_kg[row]),
         calibration=use.name,
-        held=use.held,
+        held=(*use.held, *trust.held(calibrated, row)),
         terms=Terms(
             terms.vehicle[one, :axles], terms.site[one, :axles], terms.site_gross[one], terms.gain[one]
         ),
