@@ -59,4 +59,5 @@ class Weighing(_Model):
     calibration: CalibrationUse | None
     """None where none was installed, or none could be used; such a passage makes statistics only."""
     algorithms: Annotated[dict[str, str], Field(min_length=1)]
-    """Name and version of each algorithm, by what it does."""
+    """Name and version of each algorithm, by what it does; of "criteria", "population" and "trust",
+    which are assumptions that decide results as well, the SHA-256 of their figures."""

@@ -22,7 +22,7 @@ from evidence.dsse import Envelope
 from evidence.durable import read_regular
 from evidence.merkle import check_inclusion, leaf_hash
 from evidence.package import BAG_DECLARATION, BAG_INFO, MANIFEST, MAX_TAG_BYTES, SEAL, TAG_FILES, TAG_MANIFEST
-from evidence.parsing import Json, document_of, moment_of
+from evidence.parsing import Json, canonical_json, document_of, moment_of
 from evidence.policy import LAYERS, Policy
 from evidence.report import Layer, Report
 from evidence.seal import ENTRY_FILE, PAE_FILE, PROOF_FILE, SEAL_FILES, SIGNATURE_FILE
@@ -33,6 +33,7 @@ from evidence.trust import Trust
 _FOLDERS = ("data", "data/images", "data/station", "data/wire", SEAL)
 _DOCUMENTS = ("data/event.json", "data/arrival.json", "data/reading.json")
 _MUST_HAVE = (*TAG_FILES, TAG_MANIFEST, *_DOCUMENTS[:2], *(f"{SEAL}/{name}" for name in SEAL_FILES))
+_CALIBRATION = "data/station/calibration.json"
 _MAX_LISTED = 3
 
 _Known = TypeVar("_Known")
@@ -174,8 +175,28 @@ def _event(found: _Inspection) -> str:
     originals = {p: d for p, d in manifest.items() if p.startswith("data/images/") or p in listed}
     if listed != originals:
         raise EvidenceBroken("the originals the event names are not those in the package")
+    calibrated = _check_calibration(found, event, manifest)
     found.event = event
-    return f"captured at {event['captured_at']}, {len(listed)} originals"
+    return f"captured at {event['captured_at']}, {len(listed)} originals{calibrated}"
+
+
+def _check_calibration(found: _Inspection, event: Json, manifest: dict[str, Sha256]) -> str:
+    """The calibration beside the event must be the one the event says it was weighed with, and no other."""
+    weighing = event.get("weighing")
+    try:
+        use = None if weighing is None else weighing["calibration"]
+        named = None if use is None else (use["version"], use["digest"])
+    except (KeyError, TypeError, IndexError):
+        raise EvidenceBroken("data/event.json does not say with which calibration it was weighed") from None
+    if (named is None) != (_CALIBRATION not in manifest):
+        there = "is there, but nothing was weighed with it" if named is None else "is missing"
+        raise EvidenceBroken(f"{_CALIBRATION} {there}")
+    if named is None:
+        return ""
+    document = document_of(found.read(_CALIBRATION), _CALIBRATION)
+    if (document.get("version"), sha256_of(canonical_json(document))) != named:
+        raise EvidenceBroken(f"{_CALIBRATION} is not the calibration the event was weighed with")
+    return f", weighed with calibration {named[0]}"
 
 
 def _original_digests(event: Json) -> dict[str, str]:

@@ -18,7 +18,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,14 +31,15 @@ from domain.units import PPM
 from domain.weighing import CalibrationUse, WeighedAxle, WeighedGroup, Weighing
 from weigh import trust
 from weigh import weighing as masses
+from weigh.assumptions import criteria_digest, digest_of, population_digest
 from weigh.calibration.drift import DriftState, watch
 from weigh.calibration.gain import MIN_PASSES
 from weigh.calibration.state import ALGORITHM as CALIBRATION
 from weigh.calibration.state import CalibrationState
-from weigh.estimate import Terms, u_group
+from weigh.estimate import ASSUMED_POPULATION, Terms, u_group
 from weigh.signals import Signals, kind_of, layout_of, loops_of, samples_of, scale_of, temperature_of
 from weigh.waveform import ALGORITHM as STRIPS
-from weigh.waveform import DOUBTS, StripLoads, process
+from weigh.waveform import DOUBTS, Criteria, StripLoads, process
 
 NO_CALIBRATION = "no-calibration"
 CALIBRATION_MISMATCH = "calibration-mismatch"
@@ -295,9 +296,14 @@ def _beyond_measure(weighing: Weighing) -> bool:
 
 def _weighing(strips: StripLoads, row: int, figures: _Figures) -> Weighing:
     total = figures.axle_kg.sum()
-    algorithms = {"strips": STRIPS}
+    algorithms = {"strips": STRIPS, "criteria": criteria_digest(Criteria())}
     if figures.calibration is not None:
-        algorithms |= {"estimate": masses.ALGORITHM, "calibration": CALIBRATION}
+        algorithms |= {
+            "estimate": masses.ALGORITHM,
+            "calibration": CALIBRATION,
+            "population": population_digest(ASSUMED_POPULATION),
+            "trust": digest_of(asdict(trust.TRUST)),
+        }
     return Weighing(
         axles=tuple(
             WeighedAxle(

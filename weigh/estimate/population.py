@@ -16,7 +16,8 @@ from domain.errors import ConfigurationError
 Range = tuple[float, float]
 Floats = NDArray[np.float64]
 
-_MEMBERS = 16
+MEMBERS = 16
+"""Springs drawn of each kind."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,10 @@ class Members:
 
 def members(kinds: tuple[Springs, ...]) -> Members:
     """Return the springs that stand for a type: an even lattice over its ranges, the same at every call."""
-    lattice = _lattice(_MEMBERS, len(_RANGES))
+    lattice = _lattice(MEMBERS, len(_RANGES))
     bounds = [np.array([getattr(kind, name) for name in _RANGES]) for kind in kinds]
     return Members(
-        weight=np.concatenate([np.full(_MEMBERS, kind.share / _MEMBERS) for kind in kinds]),
+        weight=np.concatenate([np.full(MEMBERS, kind.share / MEMBERS) for kind in kinds]),
         springs=np.concatenate([low + (high - low) * lattice for low, high in (two.T for two in bounds)]),
     )
 

@@ -13,11 +13,11 @@ from typing import Any, LiteralString
 import pytest
 from psycopg.types.json import Jsonb
 
-from domain.events import Wire
+from domain.events import WaveformMessage, Wire
 from domain.ids import DeviceId, EventId, Sha256, StationId
 from domain.refusals import RefusalCode
 from evidence import verify_package
-from ingest.arrivals import Settled
+from ingest.arrivals import Accepted, Settled
 from ingest.decoders import Decoders, load_decoders
 from service.pipeline import Workshop, complete, settle
 from service.settings import Settings
@@ -40,6 +40,8 @@ from store.drift import SteerAxle, Watched, add_samples, keep_drift
 from store.registry import load_registry, parse_registry
 from tests.integration.service.test_pipeline import Bench, CountingEngine
 from weigh.calibration.state import CalibrationState
+from weigh.live import Weighed, weigh_waveforms
+from weigh.signals import Signals
 
 pytestmark = pytest.mark.anyio
 
@@ -398,6 +400,36 @@ async def test_a_waveform_becomes_a_case_and_its_package_holds_what_weighed_it(
     sealed = json.loads((folder / "data/event.json").read_bytes())
     assert sealed["weighing"]["calibration"]["digest"] == state.digest
     assert sealed["weighing"]["gross_kg"] == sealed["record"]["gross_kg"]
+    assert weighed_again(folder) == sealed["weighing"]
+
+
+def weighed_again(folder: Path) -> dict[str, Any]:
+    """Return how a sealed vehicle weighs by what lies in its package, and nothing else."""
+    payload = (folder / "data/wire/waveform.zcwf").read_bytes()
+    headers = json.loads((folder / "data/wire/waveform.zcwf.headers.json").read_bytes())
+    arrival = json.loads((folder / "data/arrival.json").read_bytes())
+    sent_at = arrival["station_sent_at"].get("waveform.zcwf")
+    received_at = datetime.fromisoformat(arrival["record"]["received_at"])
+    properties = [(key, value) for key, value in headers["properties"]]
+    wire = Wire(
+        topic=headers["topic"],
+        payload=payload,
+        content_type=headers["content_type"],
+        properties=tuple(properties + ([("sent_at", sent_at)] if sent_at else [])),
+        received_at=received_at,
+    )
+    (arrived,) = DECODERS.arrivals(wire, now=received_at)
+    assert isinstance(arrived, Accepted)
+    message = arrived.decoded
+    assert isinstance(message, WaveformMessage)
+    state = CalibrationState.from_document(
+        json.loads((folder / "data/station/calibration.json").read_bytes())
+    )
+    (result,) = weigh_waveforms([Signals(message.waveform, message.samples, state)])
+    assert isinstance(result, Weighed)
+    groups = json.loads((folder / "data/event.json").read_bytes())["screening"]["groups"]
+    weighing = result.with_groups([(one["first_axle"], one["axle_count"]) for one in groups])
+    return weighing.model_dump(mode="json")
 
 
 async def test_a_calibration_altered_in_the_database_is_not_used(

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from domain.ids import sha256_of
-from evidence import Policy, build, entry_leaf, leaf_hash, sign_decision, verify_package
+from evidence import PackageContents, Policy, build, entry_leaf, leaf_hash, sign_decision, verify_package
 from evidence.bag import manifest_text, parse_manifest
 from evidence.checkpoint import TlogProof, cosignature, proof_text
 from evidence.dsse import Envelope
 from evidence.package import MANIFEST, TAG_FILES, TAG_MANIFEST
+from evidence.parsing import canonical_json
 from evidence.policy import LAYERS
 from evidence.report import as_json, as_text
 from evidence.seal import SEAL_FILES
@@ -254,6 +255,67 @@ def test_logged_entry_of_other_content(deployment: Deployment) -> None:
     (package / "seal/entry.sha256").write_bytes(forged)
     (package / "seal/inclusion.tlog-proof").write_bytes(deployment.log.inclusion_proof(1))
     assert deployment.verify(package).broken == ("entry",)
+
+
+def _weighed(number: int, *, gain_ppm: int = 101_972) -> PackageContents:
+    """Return contents of a passage that was weighed with a calibration."""
+    parts, calibration = contents(number), {"version": 3, "strip_gain_ppm": [gain_ppm]}
+    use = {"version": 3, "digest": sha256_of(canonical_json(calibration))}
+    return replace(
+        parts,
+        event={**parts.event, "weighing": {"gross_kg": 52_340, "calibration": use}},
+        station={**parts.station, "calibration": calibration},
+    )
+
+
+def test_calibration_swapped_for_another(deployment: Deployment, tmp_path: Path) -> None:
+    """An insider puts another state beside the event and makes manifests to match."""
+    package, other = deployment.seal(_weighed(1)), deployment.seal(_weighed(2, gain_ppm=111_972))
+    assert deployment.verify(package).ok
+    calibration = "data/station/calibration.json"
+    shutil.copy(other / calibration, package / calibration)
+    assert "manifest" in deployment.verify(package).broken
+    rebag(package)
+    report = deployment.verify(package)
+    assert {"event", "statement", "entry"} <= set(report.broken)
+    assert "not the calibration the event was weighed with" in as_text(report)
+
+
+def test_calibration_swapped_before_it_was_sealed(deployment: Deployment) -> None:
+    """All signatures hold: only the event itself gives the calibration away."""
+    parts, other = _weighed(1), _weighed(2, gain_ppm=111_972)
+    package = deployment.seal(replace(parts, station=other.station))
+    assert {"event", "statement", "times"} == set(deployment.verify(package).broken)
+
+
+@pytest.mark.parametrize(
+    ("weighing", "there", "words"),
+    [
+        ({"calibration": {"version": 3, "digest": "0" * 64}}, False, "is missing"),
+        ({"calibration": None}, True, "nothing was weighed with it"),
+        (None, True, "nothing was weighed with it"),
+        ({"gross_kg": 52_340}, True, "does not say with which calibration"),
+        ([], True, "does not say with which calibration"),
+        ({"calibration": {"version": 3}}, True, "does not say with which calibration"),
+        ({"calibration": []}, True, "does not say with which calibration"),
+    ],
+)
+def test_calibration_left_out_or_put_beside(
+    deployment: Deployment, weighing: object, there: bool, words: str
+) -> None:
+    parts = _weighed(1)
+    station = parts.station if there else contents(1).station
+    package = deployment.seal(replace(parts, event={**parts.event, "weighing": weighing}, station=station))
+    report = deployment.verify(package)
+    assert "event" in report.broken
+    assert words in as_text(report)
+
+
+def test_calibration_of_another_version_than_the_event_says(deployment: Deployment) -> None:
+    parts = _weighed(1)
+    use = {**parts.event["weighing"]["calibration"], "version": 4}
+    event = {**parts.event, "weighing": {"calibration": use}}
+    assert "event" in deployment.verify(deployment.seal(replace(parts, event=event))).broken
 
 
 def _truncate(path: Path) -> None:
