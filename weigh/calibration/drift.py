@@ -6,8 +6,10 @@ axles, standardised, run through Page's two cumulative sums (E. S. Page, Biometr
     high' = max(0, high + z - k),  low' = max(0, low - z - k);  an alarm where either passes h
 
 1. The first `learning_batches` after a calibration say what is normal: their mean and their deviation.
-2. From then on every full batch moves both sums. An alarm names its direction and stands.
-3. Only a state begun for a new calibration version is without alarm again.
+2. Meanwhile a cruder test runs: every `BLOCK` batches are held against the first `EARLY`, and batches that
+   scatter more than traffic does teach nothing. Either is an alarm: a drift must not be learnt as normal.
+3. From then on every full batch moves both sums. An alarm names its direction and stands.
+4. Only a state begun for a new calibration version is without alarm again.
 
 What has not filled a batch yet is kept, so that any splitting of the stream gives the same figures to the
 last bit. The mean steer axle itself moves by 1-2 % with the season: an alarm asks for weighed passes, it
@@ -31,6 +33,8 @@ from weigh.calibration.run_length import MOST_SLACK, threshold
 Floats = NDArray[np.float64]
 
 BATCH = 50
+EARLY, BLOCK = 20, 10
+"""Batches: the first ones, and those whose mean is held against theirs while what is normal is learnt."""
 _PPM = 1e-6
 _LEAST_SD = 1e-4
 """A deviation below a hundredth per cent of the mean is no traffic's: a stuck sensor must not divide by 0."""
@@ -40,12 +44,14 @@ class Alarm(StrEnum):
     """Whether the station drifts, and which way."""
 
     LEARNING = "learning"
-    """What is normal is not known yet: no alarm can be given."""
+    """What is normal is not known yet: only a large shift gives an alarm."""
     QUIET = "quiet"
     HIGH = "high"
     """Weighs more than when it was calibrated."""
     LOW = "low"
     """Weighs less than when it was calibrated."""
+    UNSTEADY = "unsteady"
+    """Scattered so much while what is normal was to be learnt that nothing was."""
 
 
 class DriftRule(BaseModel):
@@ -58,6 +64,11 @@ class DriftRule(BaseModel):
     run_length_axles: Annotated[int, Field(ge=1_000, le=10**8)] = 40_000
     """Axles between false alarms, on average, where nothing drifts."""
     learning_batches: Annotated[int, Field(ge=20, le=1_000)] = 120
+    learning_shift_ppm: Annotated[int, Field(gt=0, le=500_000)] = 30_000
+    """Shift of a block's mean during learning that is an alarm. Five standard deviations where front axles
+    vary by 11 %; no source gives a figure, nor for the next."""
+    most_scatter_ppm: Annotated[int, Field(gt=0, le=500_000)] = 30_000
+    """Deviation of batches' means beyond which they teach nothing; simulated traffic has half of it."""
     min_gross_kg: Annotated[int, Field(ge=0, le=100_000)] = 30_000
     """A truck below this is not taken as loaded. No source gives a figure."""
     axle_counts: tuple[int, ...] = (5, 6)
@@ -73,6 +84,8 @@ class DriftState(BaseModel):
     batches : batches seen, learning included
     learnt_sum, learnt_squares : sums over the learning batches' means, about the first of them
     origin_kg : the first learning batch's mean
+    early_sum, block_sum : sums over the first `EARLY` batches' means and over those of the block under way,
+        likewise; 0 until there are any
     reference_kg, sd_kg : mean and standard deviation of a batch's mean, once learnt; else 0
     high, low : the two sums, in standard deviations
     alarm, alarm_batch : the alarm, and the number of the batch that raised it (0: none)
@@ -87,6 +100,8 @@ class DriftState(BaseModel):
     learnt_sum: float = 0.0
     learnt_squares: float = 0.0
     origin_kg: float = 0.0
+    early_sum: float = 0.0
+    block_sum: float = 0.0
     reference_kg: float = 0.0
     sd_kg: float = 0.0
     high: Annotated[float, Field(ge=0)] = 0.0
@@ -97,7 +112,7 @@ class DriftState(BaseModel):
     @property
     def alarmed(self) -> bool:
         """Whether the station may produce statistics only, until it is calibrated anew."""
-        return self.alarm in (Alarm.HIGH, Alarm.LOW)
+        return self.alarm in (Alarm.HIGH, Alarm.LOW, Alarm.UNSTEADY)
 
     @property
     def slack(self) -> float:
@@ -150,18 +165,38 @@ def _learn(state: DriftState, mean_kg: float, batches: int) -> DriftState:
     origin = mean_kg if batches == 1 else state.origin_kg
     total = state.learnt_sum + (mean_kg - origin)
     squares = state.learnt_squares + (mean_kg - origin) ** 2
+    block, alarm = _block(state, mean_kg, batches)
     moved: dict[str, object] = {
         "batches": batches,
+        "block_sum": block,
         "origin_kg": origin,
         "learnt_sum": total,
         "learnt_squares": squares,
     }
-    if batches == state.rule.learning_batches:
+    last = batches == state.rule.learning_batches
+    if last or batches == EARLY:
         variance = (squares - total**2 / batches) / (batches - 1)
         reference = origin + total / batches
-        moved |= {
-            "reference_kg": reference,
-            "sd_kg": max(math.sqrt(max(variance, 0.0)), _LEAST_SD * reference),
-            "alarm": Alarm.QUIET,
-        }
-    return state.model_copy(update=moved)
+        sd = max(math.sqrt(max(variance, 0.0)), _LEAST_SD * reference)
+        moved |= {"reference_kg": reference, "sd_kg": sd} if last else {"early_sum": total}
+        if sd > state.rule.most_scatter_ppm * _PPM * reference:
+            alarm = Alarm.UNSTEADY
+        elif last and alarm is Alarm.LEARNING:
+            alarm = Alarm.QUIET
+    if alarm in (Alarm.HIGH, Alarm.LOW, Alarm.UNSTEADY) and not state.alarmed:
+        moved["alarm_batch"] = batches
+    return state.model_copy(update=moved | {"alarm": state.alarm if state.alarmed else alarm})
+
+
+def _block(state: DriftState, mean_kg: float, batches: int) -> tuple[float, Alarm]:
+    """Return the sum of the block under way, and what a full one says against the first batches."""
+    if batches <= EARLY:
+        return 0.0, Alarm.LEARNING
+    total = state.block_sum + (mean_kg - state.origin_kg)
+    if (batches - EARLY) % BLOCK:
+        return total, Alarm.LEARNING
+    early = state.origin_kg + state.early_sum / EARLY
+    shift = (state.origin_kg + total / BLOCK) / early - 1.0
+    if abs(shift) <= state.rule.learning_shift_ppm * _PPM:
+        return 0.0, Alarm.LEARNING
+    return 0.0, Alarm.HIGH if shift > 0.0 else Alarm.LOW

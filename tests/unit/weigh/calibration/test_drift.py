@@ -10,6 +10,8 @@ from domain.errors import ConfigurationError, InputRefused
 from tests.counts import count
 from weigh.calibration.drift import (
     BATCH,
+    BLOCK,
+    EARLY,
     Alarm,
     DriftState,
     watch,
@@ -148,10 +150,48 @@ def test_how_the_stream_is_split_changes_nothing() -> None:
     assert parts == whole
 
 
-def test_no_alarm_can_be_given_before_what_is_normal_is_learnt() -> None:
+@pytest.mark.parametrize(("factor", "alarm"), [(1.05, Alarm.HIGH), (0.95, Alarm.LOW)])
+@pytest.mark.parametrize("after", [1_000, 1_510, 3_000, 4_990])
+def test_a_large_shift_is_found_while_what_is_normal_is_learnt(
+    after: int, factor: float, alarm: Alarm
+) -> None:
     rng = np.random.default_rng(4)
-    state = watch(DriftState(calibration_version=1), steer(rng, 119 * BATCH, 1.0))
-    assert watch(state, steer(rng, BATCH - 1, 2.0)).alarm is Alarm.LEARNING
+    state = watch(DriftState(calibration_version=1), steer(rng, after))
+    assert state.alarm is Alarm.LEARNING
+    shifted = watch(state, steer(rng, 2 * BLOCK * BATCH, factor))
+    assert (shifted.alarm, shifted.alarmed) == (alarm, True)
+    assert after / BATCH < shifted.alarm_batch <= shifted.batches
+    assert watch(shifted, steer(rng, 20_000, factor)).alarm is alarm
+
+
+@pytest.mark.parametrize("shift_after", [250, 500, 750])
+def test_a_shift_among_the_first_batches_teaches_nothing(shift_after: int) -> None:
+    rng = np.random.default_rng(4)
+    loads = np.concatenate([steer(rng, shift_after), steer(rng, 6_000 - shift_after, 1.10)])
+    state = watch(DriftState(calibration_version=1), loads)
+    assert state.alarmed
+
+
+@pytest.mark.parametrize("factor", [1.10, 0.90])
+def test_a_creeping_drift_is_not_learnt_as_normal(factor: float) -> None:
+    rng = np.random.default_rng(4)
+    state = watch(DriftState(calibration_version=1), steer(rng, 6_000) * np.linspace(1.0, factor, 6_000))
+    assert state.alarm is (Alarm.HIGH if factor > 1 else Alarm.LOW)
+
+
+def test_axles_that_scatter_like_no_traffic_teach_nothing() -> None:
+    """Up and down by 8 % from batch to batch: every block's mean is right, and nothing is known."""
+    loads = STEER_KG * np.repeat(np.where(np.arange(120) % 2, 1.04, 0.96), BATCH)
+    state = watch(DriftState(calibration_version=1), loads)
+    assert (state.alarm, state.alarm_batch) == (Alarm.UNSTEADY, EARLY)
+
+
+def test_learning_raises_no_alarm_where_nothing_drifts() -> None:
+    """Front axles that vary by 11 %, and a trend of 1 %."""
+    rng = np.random.default_rng(6)
+    for _ in range(count(2_000, reduced=40)):
+        loads = STEER_KG * (1 + 0.11 * rng.standard_normal(6_000)) * np.linspace(1.0, 1.01, 6_000)
+        assert watch(DriftState(calibration_version=1), loads).alarm is Alarm.QUIET
 
 
 def test_a_load_that_never_changes_raises_no_alarm_and_then_the_least_shift_does() -> None:

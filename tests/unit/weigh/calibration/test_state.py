@@ -125,7 +125,7 @@ def test_gains_must_speak_of_newtons_unless_another_unit_was_said(
     if fits:
         CalibrationState.from_document(document | {"other_unit": 0})
     else:
-        with pytest.raises(ConfigurationError, match="strip 2 .* another unit"):
+        with pytest.raises(ConfigurationError, match=r"strip 2 .* another unit"):
             CalibrationState.from_document(document | {"other_unit": 0})
 
 
