@@ -39,8 +39,14 @@ UNFIT = NOT_FINITE | CLIPPED | NO_QUIET_ZONE | TOO_MANY | FLAT | LEFT_OUT
 UNUSED = UNFIT | CUT_AT_START | CUT_AT_END
 """Bits with which a strip is not matched: a pulse cut off has no load."""
 
-_HELD = 12
-"""Samples at exactly the largest value, one after another, that no noisy signal shows."""
+_HELD = 4
+"""Samples at exactly the largest value, one after another, that no noisy signal shows. So few, because at
+1 kHz the whole pulse of a fast axle has no more than 6."""
+_STILLER = 3
+"""By which the run must be longer than any in an unloaded stretch: a coarse converter repeats values too."""
+_LEAST_STEPS = 2.5
+"""Of the converter that noise must span when unloaded: what spans fewer stands on one value by itself."""
+
 _STILLEST = 2e-4
 """Noise below this part of the peak does not count: a converter's steps and slow wandering then remain."""
 
@@ -253,22 +259,23 @@ def _clipped(  # noqa: PLR0917
     """Whether the converter stood at its end: at its full scale, or held at its largest value.
 
     Looked for around the largest block of each pulse that comes near the highest. A flat top is evidence only
-    where the unloaded signal is not as still.
+    where the unloaded signal is not nearly as still.
     """
     highest_sum = -np.inf
     for p in range(top.size):
         highest_sum = max(highest_sum, np.float64(sums[top[p]]))
-    highest, at = -np.inf, 0
+    highest, held = -np.inf, 0
     for p in range(top.size):
         if sums[top[p]] - level > _NEAR * (highest_sum - level):
-            k = top[p]
-            here = largest(row, max(k - 1, 0) * block, min((k + 2) * block, row.size))
-            if here > highest:
-                highest, at = here, k
+            first, stop = max(top[p] - 2, 0) * block, min((top[p] + 3) * block, row.size)
+            here = largest(row, first, stop)
+            if here >= highest:
+                run = _longest_run(row, first, stop, here)
+                held = run if here > highest else max(held, run)
+                highest = here
     size = STRETCH * block
-    held = _longest_run(row, max(at - 1, 0) * block, min((at + 2) * block, row.size), highest) >= _HELD
-    still = held and _longest_still(row[calm * size : (calm + 1) * size]) >= _HELD // 2
-    return bool(highest >= full_scale or (held and not still))
+    flat = held >= _HELD and held >= _STILLER * _stillness(row[calm * size : (calm + 1) * size])
+    return bool(highest >= full_scale or flat)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -282,10 +289,13 @@ def _longest_run(row: Any, first: int, stop: int, value: float) -> int:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _longest_still(values: Any) -> int:
-    """Return the longest run of any one value."""
-    run, longest = 1, 1
+def _stillness(values: Any) -> float:
+    """Return the longest run of any one value; infinite where noise takes hardly more than one step."""
+    run, longest, step = 1, 1, np.inf
+    low, high = np.float64(values[0]), np.float64(values[0])
     for j in range(1, values.size):
-        run = run + 1 if values[j] == values[j - 1] else 1
-        longest = max(longest, run)
-    return longest
+        here, difference = np.float64(values[j]), abs(np.float64(values[j]) - np.float64(values[j - 1]))
+        run = run + 1 if difference == 0.0 else 1
+        longest, low, high = max(longest, run), min(low, here), max(high, here)
+        step = difference if 0.0 < difference < step else step
+    return np.float64(longest) if high - low >= _LEAST_STEPS * step else np.inf

@@ -1,0 +1,41 @@
+"""A flat top tells of a converter at its end at every sample rate, and of nothing where steps are coarse."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.unit.weigh.waveform.oracle import Drive, layout, signal
+from weigh.waveform import Loops, process
+from weigh.waveform.processing import read_pulses
+from weigh.waveform.pulses import CLIPPED
+
+RATES_HZ = (1_000.0, 2_000.0, 5_000.0, 20_000.0)
+SPEEDS_M_S = (12.0, 22.0, 30.0)
+
+
+def recorded(rate_hz: float, speed_m_s: float, noise_n: float = 20.0) -> NDArray[np.float64]:
+    """Return one vehicle's signals with noise, (S, N)."""
+    rng = np.random.default_rng([round(rate_hz), round(speed_m_s)])
+    clean = signal(Drive(speed_m_s=speed_m_s), rate_hz=rate_hz, seconds=2.0)
+    return clean + rng.normal(0, noise_n, clean.shape)
+
+
+@pytest.mark.parametrize("speed_m_s", SPEEDS_M_S)
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("part", [0.97, 0.9, 0.7])
+def test_a_mildly_clipped_strip_is_left_out_without_its_full_scale(
+    rate_hz: float, speed_m_s: float, part: float
+) -> None:
+    samples = recorded(rate_hz, speed_m_s)
+    samples[1] = np.minimum(samples[1], part * samples[1].max())
+    found = process(samples.astype(np.float32)[None], layout(rate_hz), Loops.silent(1))
+    assert found.alive[0].tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("step_n", [0.01, 1.0, 10.0, 20.0, 40.0, 80.0])
+def test_a_converter_with_coarse_steps_is_not_taken_for_clipped(rate_hz: float, step_n: float) -> None:
+    for noise_n in (5.0, 20.0):
+        batch = np.stack([recorded(rate_hz, speed, noise_n) for speed in SPEEDS_M_S])
+        coarse = (np.rint(batch / step_n) * step_n).astype(np.float32)
+        assert not (read_pulses(coarse, layout(rate_hz)).state & CLIPPED).any()
