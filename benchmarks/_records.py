@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from domain.ids import DeviceId, SiteId, StationId
 from domain.registry import Announcement, Certificate, LegalBasis, Site, StationContext
 from weigh import ContextTable, RecordColumns
-from weigh.record_columns import DTYPES
+from weigh.screening.record_columns import DTYPES
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks._records import WIDTH
 from domain.law import LimitTables
 from weigh import DOUBTS, REASONS
-from weigh.columns import TYRES
+from weigh.screening.columns import TYRES
 
 RESULTS = (
     *("outcome", "limit_kg", "adjudged_kg", "over_kg", "unconfirmed_axle_sum_kg"),

@@ -23,7 +23,7 @@ from domain.ids import DeviceId, SiteId, StationId
 from domain.law import limit_tables
 from domain.registry import Announcement, Certificate, LegalBasis, Site, StationContext
 from weigh import OUTCOMES, ContextTable, DecisionRule, RecordColumns, screen_bulk
-from weigh.columns import KINDS, TYRES
+from weigh.screening.columns import KINDS, TYRES
 
 SEED = 20261123
 VEHICLES = 4_000_000

@@ -30,9 +30,9 @@ from domain.events import Axle, WeighRecord
 from domain.law import limit_tables
 from tests.oracles.weigh_oracle import Judgement, screen
 from weigh import DOUBTS, OUTCOMES, REASONS, BulkFindings, DecisionRule, RecordColumns, screen_bulk
-from weigh.columns import FLAGS, KINDS, TYRES
-from weigh.readings import memory_for
-from weigh.record_columns import DTYPES
+from weigh.screening.columns import FLAGS, KINDS, TYRES
+from weigh.screening.readings import memory_for
+from weigh.screening.record_columns import DTYPES
 
 SEED = 20261123
 RECORDS = 11_000_000

@@ -18,11 +18,11 @@ from store.columnar import ColumnWriter, parquet_files, read_batches
 from store.columnar_records import RecordBatch, Words, tally
 from store.columnar_schemas import FINDINGS, RECORDS
 from weigh import ALGORITHM, DOUBTS, DecisionRule
-from weigh.bulk import OUTCOMES
-from weigh.by_day import screen_by_day
-from weigh.columns import FLAGS, KINDS, TYRES
-from weigh.held import outcome_with_held, reasons_with_held
-from weigh.ragged import RaggedRecords, bits_to_lists, record_columns_of
+from weigh.screening.bulk import OUTCOMES
+from weigh.screening.by_day import screen_by_day
+from weigh.screening.columns import FLAGS, KINDS, TYRES
+from weigh.screening.held import outcome_with_held, reasons_with_held
+from weigh.screening.ragged import RaggedRecords, bits_to_lists, record_columns_of
 
 _NOWHERE = StationContext(
     station=StationId("unregistered"),

@@ -1,1 +1,1 @@
-"""Tests of the screening."""
+"""Tests of the weighing."""

@@ -1,0 +1,556 @@
+"""Everything compiled of the screening: the formulas, the table of keys, the pass over the records.
+
+The pass works in chunks that stay in the processor's nearest memory, one axle of a whole chunk after
+another and without branches, so that the compiler makes vector instructions of it. What the law says of
+a configuration is not here: a record's configuration becomes a key, and the key leads to its row of the
+readings (`weigh.screening.readings`). All arithmetic is on whole numbers, which no value that
+`weigh.screening.record_columns` admits can bring to 2^53.
+
+One module, and figures as arguments, because the compiler's cache looks at a function's own file only:
+a formula or a figure of another module, once compiled in, would outlive its change.
+"""
+# ruff: noqa: PLR0917 - compiled functions know no keyword-only arguments
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+PPM = 1_000_000
+WHOLE = 1_000 * PPM
+"""One, in thousandths of a part per million: the unit of k times u."""
+
+DEDUCT, BOUND, LIMIT = range(3)
+
+CHUNK = 8_192
+"""Records whose columns and notes the second memory holds; fewer make more, shorter reads."""
+MAX_AXLES = 16
+SHORT = 9
+"""Axles of nearly all vehicles."""
+
+KEY_WORDS = 3
+"""Eight axles a word in the first two, a byte each; drive, kind and suspension in the third."""
+
+SIZE_SHIFT = 28
+LIMIT_MASK = (1 << SIZE_SHIFT) - 1
+"""A group's limit, kg, and above it the number of its axles, in one number of 32 bits."""
+
+HEAD_LIMIT, HEAD_LOWER, HEAD_DOUBTS, HEAD_TRAIN = range(4)
+HEAD = 4
+
+NO_LIMIT = 2**31 - 1
+AXLE_COUNT, LOAD, TYRES, SPACING, KIND, AIR, GROSS, SPEED, LENGTH, U_GROSS, U_AXLE, FLAGS, LANE = range(13)
+"""Rows of `Rule.admitted`."""
+
+CERTIFIED, MPE, MIN_SPEED, MAX_SPEED, LANES, DIRECTION, SITE_LIMIT, SITE_LANES, WHY = range(9)
+CONTEXT = 9
+"""Columns of a context: `SITE_LIMIT` is `NO_LIMIT` where there is none, `WHY` the bits of what is missing."""
+
+
+class Rule(NamedTuple):
+    """The decision rule, and the figures and reason bits of `weigh.screening.usability`."""
+
+    formula: int
+    guard_k_milli: int
+    default_u_gross_ppm: int
+    default_u_axle_ppm: int
+    mpe_without_certificate_ppm: int
+    max_axle_kg: int
+    min_first_spacing_mm: int
+    min_wheelbase_mm: int
+    max_length_mm: int
+    spacing_error_mm: int
+    speed_bit: int
+    lane_bit: int
+    gross_bit: int
+    axle_bit: int
+    sum_bit: int
+    first_spacing_bit: int
+    wheelbase_bit: int
+    length_bit: int
+    direction_bit: int
+    site_lane_bit: int
+    unusable_bits: int
+    undeclared_bit: int
+    admitted: NDArray[np.int64]
+    """Least and greatest value of the columns that `record_columns.ADMITTED` names, in its order."""
+
+
+class Memory(NamedTuple):
+    """Classes of spacings, and a `weigh.screening.readings.Snapshot`."""
+
+    classes: NDArray[np.uint8]
+    slots: NDArray[np.int64]
+    heads: NDArray[np.int32]
+    groups: NDArray[np.int32]
+
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+# Formulas
+
+
+@_compiled
+def floor_divide(whole: Any, by: Any) -> Any:
+    """Return the exact quotient, rounded down, of two numbers from 0 to below 2^53, `by` above 0.
+
+    Processors divide many floating-point numbers at once, and whole ones one after another. Both numbers
+    are exact as such; their quotient is rounded to the nearest, so that it may reach the next whole number
+    from below, and never falls below the one it is above: one step back is all that may be needed.
+    """
+    quotient = np.int64(np.float64(whole) / np.float64(by))
+    return quotient - (quotient * by > whole)
+
+
+@_compiled
+def after_deduction(measured_kg: Any, limit_kg: Any, mpe_ppm: Any, formula: Any) -> Any:
+    """Return one mass after the deduction (domain.md C6)."""
+    if formula == DEDUCT:
+        return floor_divide(max(measured_kg * (PPM - mpe_ppm), 0), PPM)
+    if formula == BOUND:
+        return floor_divide(measured_kg * PPM, PPM + mpe_ppm)
+    return max(measured_kg - floor_divide(limit_kg * mpe_ppm + PPM - 1, PPM), 0)
+
+
+@_compiled
+def guard_factor(u_ppm: Any, guard_k_milli: Any) -> Any:
+    """Return what the guard band leaves of a mass, 1 - k u, in parts of `WHOLE`."""
+    return max(WHOLE - guard_k_milli * u_ppm, 0)
+
+
+@_compiled
+def after_guard(measured_kg: Any, factor: Any) -> Any:
+    """Return one mass after the guard band."""
+    return floor_divide(measured_kg * factor, WHOLE)
+
+
+@_compiled
+def terms(mpe_ppm: Any, formula: Any) -> Any:
+    """Return a, b, c such that a mass m after the deduction is over a limit L just where m a >= L b + c.
+
+    Without a division: floor(x / y) > L says x >= (L + 1) y.
+    """
+    if formula == DEDUCT:
+        return PPM - mpe_ppm, PPM, PPM
+    if formula == BOUND:
+        return PPM, PPM + mpe_ppm, PPM + mpe_ppm
+    return PPM, PPM + mpe_ppm, PPM
+
+
+@_compiled
+def exceeds(measured_kg: Any, limit_kg: Any, a: Any, b: Any, c: Any, factor: Any) -> Any:
+    """Whether both masses, of `after_deduction` and of `after_guard`, are over the limit."""
+    return (measured_kg * a >= limit_kg * b + c) & (measured_kg * factor >= (limit_kg + 1) * WHOLE)
+
+
+@_compiled
+def adjudge_each(
+    measured_kg: Any, limit_kg: Any, mpe_ppm: Any, u_ppm: Any, formula: Any, guard_k_milli: Any, masses: Any
+) -> None:
+    """Write both masses of each measured one, (2, B)."""
+    for row in range(len(measured_kg)):
+        masses[0, row] = after_deduction(measured_kg[row], limit_kg[row], mpe_ppm[row], formula)
+        masses[1, row] = after_guard(measured_kg[row], guard_factor(u_ppm[row], guard_k_milli))
+
+
+# A hash table of keys: open addressing, the words of a key and the number of its reading plus one. A
+# key's first word is never 0, as a vehicle has axles: 0 marks an empty slot.
+
+
+@_compiled
+def find_slot(slots: Any, first: Any, second: Any, third: Any) -> Any:
+    """Return the slot of a key, or the empty one where it would stand."""
+    mask = slots.shape[0] - 1
+    mixed = first * -7046029254386353131 + second * -4417276706812531889 + third * 1609587929392839161
+    mixed = (mixed ^ ((mixed >> 32) & 0xFFFFFFFF)) * -4658895280553007687
+    slot = (mixed >> 33) & mask
+    while slots[slot, 0] != 0 and not (
+        slots[slot, 0] == first and slots[slot, 1] == second and slots[slot, 2] == third
+    ):
+        slot = (slot + 1) & mask
+    return slot
+
+
+@_compiled
+def distinct_keys(known: Any, keys: Any, seen: Any) -> Any:
+    """Return the keys that are not in `known`, each once, in the order they come; `seen` is empty."""
+    new = np.empty_like(keys)
+    count = 0
+    for row in range(len(keys)):
+        one, two, three = keys[row, 0], keys[row, 1], keys[row, 2]
+        if known[find_slot(known, one, two, three), 0] != 0:
+            continue
+        slot = find_slot(seen, one, two, three)
+        if seen[slot, 0] == 0:
+            seen[slot, :KEY_WORDS] = keys[row]
+            new[count] = keys[row]
+            count += 1
+    return new[:count].copy()
+
+
+@_compiled
+def insert_keys(slots: Any, keys: Any, numbers: Any) -> None:
+    """Add keys that are not there yet, with the number of each one's reading."""
+    for row in range(len(keys)):
+        slot = find_slot(slots, keys[row, 0], keys[row, 1], keys[row, 2])
+        slots[slot, :KEY_WORDS] = keys[row]
+        slots[slot, KEY_WORDS] = numbers[row] + 1
+
+
+@_compiled
+def rehash(old: Any, slots: Any) -> None:
+    """Copy every entry into an empty table."""
+    for row in range(len(old)):
+        if old[row, 0] != 0:
+            slots[find_slot(slots, old[row, 0], old[row, 1], old[row, 2])] = old[row]
+
+
+# The pass
+
+
+@_compiled
+def screen_rows(
+    begin_row: Any,
+    end_row: Any,
+    columns: Any,
+    contexts: Any,
+    memory: Any,
+    rule: Any,
+    findings: Any,
+    reading_of: Any,
+    missed: Any,
+    missed_keys: Any,
+) -> Any:
+    """Screen rows; return how many keys were missing, and the begin of a chunk with an odd row, or -1.
+
+    Parameters
+    ----------
+    begin_row, end_row
+        The rows from the first up to, not with, the last.
+    columns, findings
+        The arrays of `RecordColumns` and of `BulkFindings`, by name.
+    contexts
+        (C, CONTEXT) int64.
+    memory, rule
+        `Memory` and `Rule`.
+    reading_of
+        (B,) int32, filled with the number of each record's reading; left out where it is empty.
+    missed, missed_keys
+        (B,), (B, KEY_WORDS) int64, filled from `begin_row` on with rows and keys that are not in the
+        memory; the findings of such rows are void.
+    """
+    width = columns.load_kg.shape[0]
+    room = min(CHUNK, end_row - begin_row)
+    codes = np.zeros((8 * (KEY_WORDS - 1), room), dtype=np.uint8)
+    key = np.zeros((KEY_WORDS, room), dtype=np.int64)
+    reading = np.zeros(room, dtype=np.int32)
+    error = np.zeros(room, dtype=np.int64)
+    sums = np.zeros((3, room), dtype=np.int32)
+    misses = 0
+    for begin in range(begin_row, end_row, CHUNK):
+        end = min(begin + CHUNK, end_row)
+        count = end - begin
+        odd = _measure(begin, end, columns, rule, memory.classes, codes, sums)
+        if odd | _is_outside(begin, end, columns, rule, contexts.shape[0]):
+            return misses, begin
+        _pack(codes, key[0, :count], 0)
+        _pack(codes, key[1, :count], 8)
+        _pack_rest(begin, end, columns, key[2])
+        for i in range(count):
+            found = memory.slots[find_slot(memory.slots, key[0, i], key[1, i], key[2, i]), KEY_WORDS] - 1
+            reading[i] = max(found, 0)
+            if found < 0:
+                missed[begin_row + misses] = begin + i
+                for word in range(KEY_WORDS):
+                    missed_keys[begin_row + misses, word] = key[word, i]
+                misses += 1
+        if memory.heads.shape[0] == 0:
+            continue
+        if len(reading_of) > 0:
+            reading_of[begin:end] = reading[:count]
+        _read(begin, end, columns, memory.heads, rule, reading, findings)
+        _place(begin, end, columns, contexts, rule, findings, error)
+        _weigh(begin, end, columns, rule, sums, findings)
+        _lengthen(begin, end, columns, rule, sums[2], findings)
+        _adjudge(begin, end, columns, rule, error, findings)
+        _order(findings.reasons[begin:end], findings.over_kg[begin:end], rule, findings.outcome[begin:end])
+        _flag_axles(begin, end, width, columns, memory.groups, rule, reading, error, findings)
+    return misses, -1
+
+
+@_compiled
+def _measure(begin: Any, end: Any, columns: Any, rule: Any, classes: Any, codes: Any, sums: Any) -> Any:
+    """Write the code of each axle, and the sum of loads, heaviest axle and wheelbase; say if any is odd."""
+    width = columns.load_kg.shape[0]
+    axle_count = columns.axle_count[begin:end]
+    sums[:] = 0
+    odd = False
+    for axle in range(width):
+        load_kg, tyres = columns.load_kg[axle, begin:end], columns.tyres[axle, begin:end]
+        odd |= _add_axle(axle, axle_count, load_kg, tyres, rule, sums[0], sums[1])
+        if axle < width - 1:
+            spacing_mm = columns.spacing_mm[axle, begin:end]
+            odd |= _add_gap(axle, axle_count, spacing_mm, rule, sums[2])
+            _write_codes(spacing_mm, tyres, classes, codes[axle])
+        else:
+            _write_last_codes(tyres, classes, codes[axle])
+    return odd
+
+
+@_compiled
+def _add_axle(
+    axle: Any, axle_count: Any, load_kg: Any, tyres: Any, rule: Any, total_kg: Any, heaviest_kg: Any
+) -> Any:
+    lightest, heaviest = np.int32(0), np.int32(0)
+    least, most, astray = np.int8(0), np.int8(0), np.uint8(0)
+    for i in range(len(load_kg)):
+        total_kg[i] += load_kg[i]
+        heaviest_kg[i] = max(heaviest_kg[i], load_kg[i])
+        lightest = min(lightest, load_kg[i])
+        heaviest = max(heaviest, load_kg[i])
+    for i in range(len(load_kg)):
+        least = min(least, tyres[i])
+        most = max(most, tyres[i])
+    for i in range(len(load_kg)):
+        astray |= (tyres[i] >= 0) != (axle < axle_count[i])
+    for i in range(len(load_kg)):
+        astray |= (tyres[i] < 0) & (load_kg[i] != 0)
+    kg, tyre = rule.admitted[LOAD], rule.admitted[TYRES]
+    return (lightest < kg[0]) | (heaviest > kg[1]) | (least < tyre[0]) | (most > tyre[1]) | (astray != 0)
+
+
+@_compiled
+def _add_gap(axle: Any, axle_count: Any, spacing_mm: Any, rule: Any, wheelbase_mm: Any) -> Any:
+    widest, astray = np.uint16(0), np.uint8(0)
+    for i in range(len(spacing_mm)):
+        wheelbase_mm[i] += spacing_mm[i]
+        widest = max(widest, spacing_mm[i])
+    for i in range(len(spacing_mm)):
+        astray |= (spacing_mm[i] > 0) != (axle + 1 < axle_count[i])
+    return (widest > rule.admitted[SPACING, 1]) | (astray != 0)
+
+
+@_compiled
+def _write_codes(spacing_mm: Any, tyres: Any, classes: Any, codes: Any) -> None:
+    last = np.int64(classes.shape[0] - 1)
+    for i in range(len(spacing_mm)):
+        codes[i] = classes[min(np.int64(spacing_mm[i]), last)] + tyres[i]
+
+
+@_compiled
+def _write_last_codes(tyres: Any, classes: Any, codes: Any) -> None:
+    for i in range(len(tyres)):
+        codes[i] = classes[0] + tyres[i]
+
+
+@_compiled
+def _pack(codes: Any, word: Any, first: Any) -> None:
+    for i in range(len(word)):
+        packed = np.int64(codes[first, i])
+        for axle in range(1, 8):
+            packed |= np.int64(codes[first + axle, i]) << (8 * axle)
+        word[i] = packed
+
+
+@_compiled
+def _pack_rest(begin: Any, end: Any, columns: Any, word: Any) -> None:
+    axle_count, driven = columns.axle_count[begin:end], columns.driven[begin:end]
+    kind, air = columns.kind[begin:end], columns.air[begin:end]
+    for i in range(len(driven)):
+        counted = (np.int64(1) << np.int64(axle_count[i])) - 2
+        word[i] = (driven[i] & counted) | (np.int64(kind[i]) << 16) | ((np.int64(air[i]) + 1) << 18)
+
+
+@_compiled
+def _is_outside(begin: Any, end: Any, columns: Any, rule: Any, contexts: Any) -> Any:
+    """Whether any figure that is not an axle's is outside what a weigh record admits."""
+    admitted = rule.admitted
+    return (
+        _beyond(columns.axle_count[begin:end], admitted[AXLE_COUNT, 0], columns.load_kg.shape[0])
+        | _beyond(columns.kind[begin:end], admitted[KIND, 0], admitted[KIND, 1])
+        | _beyond(columns.air[begin:end], admitted[AIR, 0], admitted[AIR, 1])
+        | _beyond(columns.gross_kg[begin:end], admitted[GROSS, 0], admitted[GROSS, 1])
+        | _beyond(columns.speed_m_h[begin:end], admitted[SPEED, 0], admitted[SPEED, 1])
+        | _beyond(columns.length_mm[begin:end], admitted[LENGTH, 0], admitted[LENGTH, 1])
+        | _beyond(columns.u_gross_ppm[begin:end], admitted[U_GROSS, 0], admitted[U_GROSS, 1])
+        | _beyond(columns.u_axle_ppm[begin:end], admitted[U_AXLE, 0], admitted[U_AXLE, 1])
+        | _beyond(columns.flags[begin:end], admitted[FLAGS, 0], admitted[FLAGS, 1])
+        | _beyond(columns.lane[begin:end], admitted[LANE, 0], admitted[LANE, 1])
+        | _beyond(columns.context[begin:end], 0, contexts - 1)
+    )
+
+
+@_compiled
+def _beyond(values: Any, lowest: Any, highest: Any) -> Any:
+    least, most = values[0], values[0]
+    for i in range(len(values)):
+        least = min(least, values[i])
+        most = max(most, values[i])
+    return (least < lowest) | (most > highest)
+
+
+@_compiled
+def _read(begin: Any, end: Any, columns: Any, heads: Any, rule: Any, reading: Any, findings: Any) -> None:
+    """Write what follows from the configuration alone."""
+    u_gross_ppm, limit_kg = columns.u_gross_ppm[begin:end], findings.limit_kg[begin:end]
+    lower_kg, doubts = findings.unconfirmed_axle_sum_kg[begin:end], findings.doubts[begin:end]
+    train, flat = findings.train[begin:end], heads.reshape(-1)
+    for i in range(len(limit_kg)):
+        head = np.int64(reading[i]) * HEAD
+        limit_kg[i] = flat[head + HEAD_LIMIT]
+        lower_kg[i] = flat[head + HEAD_LOWER]
+        doubts[i] = flat[head + HEAD_DOUBTS] | rule.undeclared_bit * (u_gross_ppm[i] == 0)
+        train[i] = flat[head + HEAD_TRAIN] != 0
+
+
+@_compiled
+def _place(begin: Any, end: Any, columns: Any, contexts: Any, rule: Any, findings: Any, error: Any) -> None:
+    """Write what follows from the place and its papers: site limit, error to take off, first reasons."""
+    speed_m_h, lanes = columns.speed_m_h[begin:end], columns.lane[begin:end]
+    directions, places = columns.direction[begin:end], columns.context[begin:end]
+    limit_kg, reasons = findings.limit_kg[begin:end], findings.reasons[begin:end]
+    flat = contexts.reshape(-1)
+    for i in range(len(places)):
+        place = np.int64(places[i]) * CONTEXT
+        speed, lane = np.int64(speed_m_h[i]), np.int64(lanes[i])
+        certified = flat[place + CERTIFIED]
+        error[i] = flat[place + MPE] if certified else rule.mpe_without_certificate_ppm
+        limit_kg[i] = min(np.int64(limit_kg[i]), flat[place + SITE_LIMIT])
+        too_slow, too_fast = speed < flat[place + MIN_SPEED], speed > flat[place + MAX_SPEED]
+        why = flat[place + WHY]
+        why |= rule.speed_bit * (certified & (too_slow | too_fast))
+        why |= rule.lane_bit * (certified & ~(flat[place + LANES] >> (lane - 1)))
+        why |= rule.direction_bit * (np.int64(directions[i]) != flat[place + DIRECTION])
+        why |= rule.site_lane_bit * (lane > flat[place + SITE_LANES])
+        reasons[i] = why
+
+
+@_compiled
+def _weigh(begin: Any, end: Any, columns: Any, rule: Any, sums: Any, findings: Any) -> None:
+    """Add what the station flags, and masses that cannot be."""
+    gross_kg, axle_count = columns.gross_kg[begin:end], columns.axle_count[begin:end]
+    flags, reasons = columns.flags[begin:end], findings.reasons[begin:end]
+    max_axle_kg = np.int32(rule.max_axle_kg)
+    gross_bit, axle_bit = np.uint32(rule.gross_bit), np.uint32(rule.axle_bit)
+    sum_bit = np.uint32(rule.sum_bit)
+    for i in range(len(reasons)):
+        gross = gross_kg[i]
+        why = np.uint32(flags[i])
+        why |= gross_bit * np.uint32((gross == 0) | (gross > max_axle_kg * np.int32(axle_count[i])))
+        why |= axle_bit * np.uint32(sums[1, i] > max_axle_kg)
+        # Whole numbers: d > max(100, floor(m / 100)) says 100 d > max(10000, m).
+        why |= sum_bit * np.uint32(100 * abs(gross - sums[0, i]) > max(10_000, gross))
+        reasons[i] |= why
+
+
+@_compiled
+def _lengthen(begin: Any, end: Any, columns: Any, rule: Any, wheelbase_mm: Any, findings: Any) -> None:
+    """Add geometry that no truck has."""
+    axle_count, first_mm = columns.axle_count[begin:end], columns.spacing_mm[0, begin:end]
+    length_mm, reasons = columns.length_mm[begin:end], findings.reasons[begin:end]
+    first_bit, wheelbase_bit = np.uint32(rule.first_spacing_bit), np.uint32(rule.wheelbase_bit)
+    length_bit, error_mm = np.uint32(rule.length_bit), np.int32(rule.spacing_error_mm)
+    for i in range(len(reasons)):
+        wheelbase, length = wheelbase_mm[i], length_mm[i]
+        shortest = wheelbase - error_mm * (np.int32(axle_count[i]) - 1)
+        why = first_bit * np.uint32(first_mm[i] + error_mm < rule.min_first_spacing_mm)
+        why |= wheelbase_bit * np.uint32(wheelbase + error_mm < rule.min_wheelbase_mm)
+        too_long = (length > rule.max_length_mm) | ((length > 0) & (shortest > length))
+        reasons[i] |= why | length_bit * np.uint32(too_long)
+
+
+@_compiled
+def _adjudge(begin: Any, end: Any, columns: Any, rule: Any, error: Any, findings: Any) -> None:
+    gross_kg, u_ppm = columns.gross_kg[begin:end], columns.u_gross_ppm[begin:end]
+    limit_kg, adjudged_kg = findings.limit_kg[begin:end], findings.adjudged_kg[begin:end]
+    over_kg = findings.over_kg[begin:end]
+    # The formula is a constant in each of the three loops compiled.
+    if rule.formula == DEDUCT:
+        _adjudge_by(gross_kg, u_ppm, limit_kg, error, rule, DEDUCT, adjudged_kg, over_kg)
+    elif rule.formula == BOUND:
+        _adjudge_by(gross_kg, u_ppm, limit_kg, error, rule, BOUND, adjudged_kg, over_kg)
+    else:
+        _adjudge_by(gross_kg, u_ppm, limit_kg, error, rule, LIMIT, adjudged_kg, over_kg)
+
+
+@_compiled
+def _adjudge_by(
+    gross_kg: Any,
+    u_ppm: Any,
+    limit_kg: Any,
+    error: Any,
+    rule: Any,
+    formula: Any,
+    adjudged_kg: Any,
+    over_kg: Any,
+) -> None:
+    for i in range(len(gross_kg)):
+        gross, u, limit = np.int64(gross_kg[i]), np.int64(u_ppm[i]), np.int64(limit_kg[i])
+        factor = guard_factor(u if u > 0 else rule.default_u_gross_ppm, rule.guard_k_milli)
+        mass = min(after_deduction(gross, limit, error[i], formula), after_guard(gross, factor))
+        adjudged_kg[i] = mass
+        over_kg[i] = max(mass - limit, 0)
+
+
+@_compiled
+def _order(reasons: Any, over_kg: Any, rule: Any, outcome: Any) -> None:
+    for i in range(len(outcome)):
+        why = reasons[i]
+        outcome[i] = 0 if why & rule.unusable_bits else 1 if why else 2 if over_kg[i] > 0 else 3
+
+
+@_compiled
+def _flag_axles(
+    begin: Any,
+    end: Any,
+    width: Any,
+    columns: Any,
+    groups: Any,
+    rule: Any,
+    reading: Any,
+    error: Any,
+    findings: Any,
+) -> None:
+    """Write a bit for each group over its limit, at the group's first axle."""
+    load_kg, u_axle_ppm = columns.load_kg, columns.u_axle_ppm[begin:end]
+    flags = findings.axle_flags[begin:end]
+    scale = np.empty((4, len(flags)), dtype=np.int64)
+    group = np.empty((MAX_AXLES, len(flags)), dtype=np.int32)
+    for i in range(len(flags)):
+        u = np.int64(u_axle_ppm[i])
+        scale[0, i], scale[1, i], scale[2, i] = terms(error[i], rule.formula)
+        scale[3, i] = guard_factor(u if u > 0 else rule.default_u_axle_ppm, rule.guard_k_milli)
+        flags[i] = 0
+    few = width <= SHORT
+    for i in range(len(flags)):  # the lengths of the inner loops are known: they are unrolled
+        row = np.int64(reading[i])
+        if few:
+            for axle in range(SHORT):
+                group[axle, i] = groups[row, axle]
+        else:
+            for axle in range(MAX_AXLES):
+                group[axle, i] = groups[row, axle]
+    for axle in range(width):
+        second, third = min(axle + 1, width - 1), min(axle + 2, width - 1)
+        _flag_one(
+            group[axle],
+            load_kg[axle, begin:end],
+            load_kg[second, begin:end],
+            load_kg[third, begin:end],
+            scale,
+            np.uint16(1 << axle),
+            flags,
+        )
+
+
+@_compiled
+def _flag_one(
+    group: Any, first_kg: Any, second_kg: Any, third_kg: Any, scale: Any, bit: Any, flags: Any
+) -> None:
+    for i in range(len(flags)):
+        size, limit = group[i] >> np.int32(SIZE_SHIFT), group[i] & np.int32(LIMIT_MASK)
+        load = first_kg[i] + np.int32(size > 1) * second_kg[i] + np.int32(size > 2) * third_kg[i]
+        over = exceeds(np.int64(load), np.int64(limit), scale[0, i], scale[1, i], scale[2, i], scale[3, i])
+        flags[i] |= bit * np.uint16((size > 0) & over)
