@@ -143,6 +143,30 @@ def overloaded() -> Passage:
     return passage_of("normal", outcomes=["overloaded"])
 
 
+def without_loops(draft: Draft) -> Draft:
+    """Return a waveform message of a station that has none."""
+    (length,) = struct.unpack_from(">I", draft.body, 8)
+    description = json.loads(draft.body[12 : 12 + length])
+    del description["loops"]
+    text = json.dumps(description).encode()
+    body = draft.body[:8] + struct.pack(">I", len(text)) + text + draft.body[12 + length :]
+    return replace(draft, body=body)
+
+
+async def test_without_loops_an_overload_is_counted_and_makes_no_case(
+    roadside: Roadside, overloaded: Passage
+) -> None:
+    await roadside.install()
+    settled = await roadside.send(without_loops(overloaded.drafts[0]))
+    assert settled.refusal is None
+    screening = await roadside.screening()
+    assert (screening["outcome"], screening["reasons"]) == (
+        "statistics-only",
+        ["no-loop", "straddling-open"],
+    )
+    assert await roadside.rows("SELECT count(*) FROM hit") == [(0,)]
+
+
 @pytest.mark.parametrize("framed", [False, True])
 async def test_a_waveform_is_weighed_screened_and_flagged(
     roadside: Roadside, overloaded: Passage, framed: bool
