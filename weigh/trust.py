@@ -26,7 +26,8 @@ class TrustRule:
         axle, may depart by from what the other strips expect. Measured on simulated good traffic, so that
         at most 0.5 % of it is held, on roads of class A and B and with the softest and stiffest tyres
         (`make bench NAME=consistency`). From nine strips on a vehicle has more chances to depart, and the
-        limits are multiplied with `many_strips`
+        limits are multiplied with `many_strips`; where the site's pattern is known the model of what
+        is left is less sure, and they are multiplied with `known_pattern`
     least_u_gross_ppm : relative standard uncertainty of a gross mass below which it is not believed. No
         published array of strips comes near 0.2 %; this software's own choice
     """
@@ -34,11 +35,12 @@ class TrustRule:
     strip_departure: float = 3.75
     reading_departure: float = 5.5
     many_strips: float = 1.15
+    known_pattern: float = 1.25
     least_u_gross_ppm: int = 2_000
 
     def __post_init__(self) -> None:
         """Refuse limits that hold nothing or everything."""
-        factors = (self.strip_departure, self.reading_departure, self.many_strips)
+        factors = (self.strip_departure, self.reading_departure, self.many_strips, self.known_pattern)
         if not all(0.0 < factor < np.inf for factor in factors) or self.least_u_gross_ppm < 0:
             raise ConfigurationError("limits of trust must be positive and finite")
 
@@ -52,10 +54,12 @@ def held(weighing: Weighing, vehicle: int, rule: TrustRule = TRUST) -> tuple[str
     if weighing.problem[vehicle]:
         return ()
     found = weighing.departures
-    many = rule.many_strips if weighing.strips >= _MANY else 1.0
+    wider = (rule.many_strips if weighing.strips >= _MANY else 1.0) * (
+        rule.known_pattern if found.pattern_known[vehicle] else 1.0
+    )
     holds = (
-        found.strip[vehicle] > rule.strip_departure * many
-        or found.reading[vehicle] > rule.reading_departure * many,
+        found.strip[vehicle] > rule.strip_departure * wider
+        or found.reading[vehicle] > rule.reading_departure * wider,
         weighing.u_gross_kg[vehicle] * PPM < rule.least_u_gross_ppm * weighing.gross_kg[vehicle],
     )
     return tuple(code for code, hold in zip(CODES, holds, strict=True) if hold)

@@ -27,6 +27,7 @@ from weigh.estimate import (
     GlsTable,
     Passes,
     Places,
+    StripPattern,
     Terms,
     axle_types,
     departures,
@@ -35,6 +36,7 @@ from weigh.estimate import (
     mask_of,
     places,
     roughness_m3,
+    strip_pattern,
     u_axle,
     u_gross,
     u_group,
@@ -174,13 +176,13 @@ def weigh_loads(
         problem=weighed.problem,
         terms=terms,
         group_factor=state.conformal_group_milli / _MILLI,
-        departures=departures(right, weighed, axle_type, at, table),
+        departures=departures(right, weighed, axle_type, at, table, pattern=_pattern(state)),
         strips=table.strips,
     )
 
 
 def with_site(state: CalibrationState, passes: WeighedPasses | None) -> CalibrationState:
-    """Return a calibration with the site's roughness, bias and factors fitted on weighed passes.
+    """Return a calibration with the site's roughness, bias, pattern and factors fitted on weighed passes.
 
     Gains, temperature and noise must be in `state` already. A pass in which a strip alive said nothing,
     or whose temperature or speed the calibration does not cover, is left out. Where none is left, or none
@@ -193,12 +195,15 @@ def with_site(state: CalibrationState, passes: WeighedPasses | None) -> Calibrat
     roughness = state.road_roughness_mm3 if found is None else round(found / _MM3)
     table = table_of(state.model_copy(update={"road_roughness_mm3": roughness}))
     fit = fit_site(ready, alive, table)
+    pattern = strip_pattern(ready, alive, table) if len(ready) else None
     fitted = {
         "road_roughness_mm3": roughness,
         "speed_bound_m_h": list(SPEED_BOUNDS_M_H),
         "site_bias_ppm": _ppm(fit.bias.bias),
         "u_site_ppm": _ppm(fit.bias.u_site),
         "u_site_gross_ppm": _ppm(fit.u_gross),
+        "strip_pattern_ppm": [] if pattern is None else _rows(pattern.mean),
+        "u_strip_pattern_ppm": [] if pattern is None else _rows(pattern.u),
         "conformal_axle_milli": _milli(fit.axle_factor),
         "conformal_group_milli": _milli(fit.group_factor),
         "conformal_gross_milli": _milli(fit.gross_factor),
@@ -214,6 +219,11 @@ def table_of(state: CalibrationState) -> GlsTable:
 @lru_cache(maxsize=256)
 def _table(position_mm: tuple[int, ...], noise_ppm: tuple[int, ...], roughness_mm3: int) -> GlsTable:
     return GlsTable(np.array(position_mm) / 1_000, np.array(noise_ppm) / PPM, roughness_mm3 * _MM3)
+
+
+def _pattern(state: CalibrationState) -> StripPattern | None:
+    known = apply.strip_pattern(state, SPEEDS_M_S)
+    return None if known is None else StripPattern(mask_of(apply.alive(state)), *known)
 
 
 def _places(
@@ -284,6 +294,11 @@ def _position_m(state: CalibrationState) -> Floats:
 
 def _ppm(figures: Floats) -> Any:
     return np.rint(figures * PPM).astype(np.int64).tolist()
+
+
+def _rows(figures: Floats) -> Any:
+    """Return figures (V, 3, S) in ppm as rows by type, then strip, of speeds."""
+    return _ppm(np.clip(figures, -1.0, 1.0).transpose(1, 2, 0).reshape(-1, len(figures)))
 
 
 def _milli(factor: float) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.units import PPM
-from weigh.calibration.state import CalibrationState
+from weigh.calibration.state import AXLE_TYPES, CalibrationState
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
@@ -77,6 +77,19 @@ def u_site_gross(state: CalibrationState, speed_m_s: Floats) -> Floats:
     """Return the site's relative standard uncertainty of the gross mass, (B,)."""
     figures = np.array(state.u_site_gross_ppm)[speed_class(state, speed_m_s)] / PPM
     return np.where(np.isfinite(speed_m_s), figures, np.nan)
+
+
+def strip_pattern(state: CalibrationState, speed_m_s: Floats) -> tuple[Floats, Floats] | None:
+    """Return the strips' mean departures and their uncertainty at speeds, (V, 3, S); None where not known."""
+    if not state.strip_pattern_ppm:
+        return None
+    shape = (len(AXLE_TYPES), len(state.strip_position_mm), -1)
+    at = speed_class(state, speed_m_s)
+    mean, u = (
+        np.moveaxis(np.array(table).reshape(shape)[..., at], -1, 0) / PPM
+        for table in (state.strip_pattern_ppm, state.u_strip_pattern_ppm)
+    )
+    return mean, u
 
 
 def _by_axle(

@@ -49,6 +49,7 @@ Document = dict[str, int | str | list[int] | list[list[int]]]
 _Ratio = Annotated[int, Field(ge=0, le=PPM)]
 _Noise = Annotated[int, Field(ge=LEAST_NOISE_PPM, le=PPM)]
 _Bias = Annotated[int, Field(ge=-MOST_BIAS_PPM, le=MOST_BIAS_PPM)]
+_Departure = Annotated[int, Field(ge=-PPM, le=PPM)]
 _Kelvin = Annotated[int, Field(ge=180_000, le=380_000)]
 _Coefficient = Annotated[int, Field(ge=-(10**9), le=10**9)]
 _Factor = Annotated[int, Field(ge=LEAST_FACTOR_MILLI, le=100_000)]
@@ -82,6 +83,9 @@ class CalibrationState(BaseModel):
     site_bias_ppm : (3, K), by `AXLE_TYPES` and speed class
     u_site_ppm : (3, K), standard uncertainty of an axle from the site, likewise
     u_site_gross_ppm : (K,), the same for the gross mass
+    strip_pattern_ppm, u_strip_pattern_ppm : (3 S, K), by `AXLE_TYPES`, then strip, and speed class: by how
+        much the road makes a strip depart from the others alive, and the standard uncertainty of it; empty
+        where not known
     u_gain_temperature_mk, u_gain_ppm : (Q,), standard uncertainty of the gain, linear between knots
     conformal_axle_milli, conformal_group_milli, conformal_gross_milli : factor on u, times 1000
     """
@@ -116,6 +120,8 @@ class CalibrationState(BaseModel):
     site_bias_ppm: tuple[tuple[_Bias, ...], ...]
     u_site_ppm: tuple[tuple[_Ratio, ...], ...]
     u_site_gross_ppm: tuple[_Ratio, ...]
+    strip_pattern_ppm: tuple[tuple[_Departure, ...], ...] = ()
+    u_strip_pattern_ppm: tuple[tuple[_Ratio, ...], ...] = ()
     u_gain_temperature_mk: Annotated[tuple[_Kelvin, ...], Field(min_length=1, max_length=64)]
     u_gain_ppm: tuple[_Ratio, ...]
     conformal_axle_milli: _Factor
@@ -135,6 +141,11 @@ class CalibrationState(BaseModel):
             table = getattr(self, name)
             shaped = len(table) == len(AXLE_TYPES) and all(len(row) == classes for row in table)
             _require(shaped, name, f"needs {len(AXLE_TYPES)} rows of {classes} speed classes")
+        for name in ("strip_pattern_ppm", "u_strip_pattern_ppm"):
+            rows = len(AXLE_TYPES) * strips if self.strip_pattern_ppm else 0
+            table = getattr(self, name)
+            shaped = len(table) == rows and all(len(row) == classes for row in table)
+            _require(shaped, name, f"needs {rows} rows of {classes} speed classes")
         _require(len(self.u_site_gross_ppm) == classes, "u_site_gross_ppm", f"needs {classes} speed classes")
         _require(
             len(self.u_gain_ppm) == len(self.u_gain_temperature_mk), "u_gain_ppm", "needs one figure a knot"

@@ -20,6 +20,7 @@ from weigh.estimate.lookup import (
     places,
     u_vehicle,
 )
+from weigh.estimate.pattern import StripPattern, strip_pattern
 from weigh.estimate.population import ASSUMED_POPULATION, AxlePopulation, Population, Springs
 from weigh.estimate.site import Passes, SiteFit, fit_site, roughness_m3
 from weigh.estimate.table import GlsTable, inverse_variance_weights, mask_of, mean_weights
@@ -41,6 +42,7 @@ __all__ = [
     "SiteBias",
     "SiteFit",
     "Springs",
+    "StripPattern",
     "Terms",
     "Weighed",
     "axle_types",
@@ -55,6 +57,7 @@ __all__ = [
     "places",
     "prior_covariance",
     "roughness_m3",
+    "strip_pattern",
     "u_axle",
     "u_gross",
     "u_group",

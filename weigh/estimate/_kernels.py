@@ -90,6 +90,7 @@ def find_departures(  # noqa: PLR0917 - compiled code takes no keywords
     load: Array,
     weight: Array,
     own: Array,
+    usual: Array,
     common: Array,
     knots: Array,
     which: Array,
@@ -104,7 +105,8 @@ def find_departures(  # noqa: PLR0917 - compiled code takes no keywords
     """Write the largest departure of a strip and of a reading, in standard deviations, (B,).
 
     A strip's departures are averaged over axles with the inverse of their own variance; what axles of a
-    vehicle have in common adds up as it is. A weight of exactly zero marks a strip not alive.
+    vehicle have in common adds up as it is; what is `usual` at the site is none. A weight of exactly zero
+    marks a strip not alive.
     """
     strips, axles = load.shape[2], load.shape[1]
     for vehicle in range(load.shape[0]):
@@ -121,7 +123,7 @@ def find_departures(  # noqa: PLR0917 - compiled code takes no keywords
                 for other in range(strips):
                     part = weight[mask, at, kind, strip, other]
                     apart += part * load[vehicle, place, other] if part != 0.0 else 0.0
-                apart /= axle[vehicle, place]
+                apart = apart / axle[vehicle, place] - usual[mask, at, kind, strip]
                 variance = _between(own[mask, at, kind], strip, knots, np.log(axle[vehicle, place]))
                 together = common[mask, at, kind, strip]
                 reading_z[vehicle] = max(reading_z[vehicle], abs(apart) / np.sqrt(variance + together))

@@ -128,13 +128,17 @@ def u_vehicle(weighed: Weighed, axle_type: Types, at: Places, table: GlsTable) -
     """
     known = (axle_type >= 0) & (weighed.problem == _kernels.OK)[:, None]
     figures = np.stack([table.weights(mask).u_vehicle if mask else _NO_U for mask in at.masks])
-    load = np.log(np.clip(np.where(known, weighed.axle, 1.0), LOADS_KG[0], LOADS_KG[-1]))
-    knots = np.log(LOADS_KG)
-    above = np.clip(np.searchsorted(knots, load), 1, len(knots) - 1)
-    part = (load - knots[above - 1]) / (knots[above] - knots[above - 1])
+    above, part = between_loads(np.where(known, weighed.axle, 1.0))
     row = (at.which[:, None], np.maximum(at.speed, 0)[:, None], np.where(known, axle_type, 0))
     found = (1.0 - part) * figures[(*row, above - 1)] + part * figures[(*row, above)]
     return np.where(known, found, 0.0)
+
+
+def between_loads(load_kg: AnyFloats) -> tuple[Codes, Floats]:
+    """Return of each load which of `LOADS_KG` lies above it, and how far it is towards that, 0 to 1."""
+    load, knots = np.log(np.clip(load_kg, LOADS_KG[0], LOADS_KG[-1])), np.log(LOADS_KG)
+    above = np.clip(np.searchsorted(knots, load), 1, len(knots) - 1)
+    return above, (load - knots[above - 1]) / (knots[above] - knots[above - 1])
 
 
 _NO_U = np.full((SPEED_COUNT, 3, len(LOADS_KG)), np.nan)
