@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from api.auth import hash_password
@@ -62,8 +63,9 @@ async def load_registry_file(settings: Settings, path: Path) -> str:
 
 async def install_calibration(settings: Settings, state: InstalledState) -> bool:
     """Put a calibration in force; return False where it was installed before; errors as `install_state`."""
+    not_before = datetime.now(UTC) - timedelta(days=settings.calibration_backdating_days)
     async with open_database(settings) as conn:
-        return await install_state(conn, state)
+        return await install_state(conn, state, not_before=not_before)
 
 
 async def create_account(

@@ -144,6 +144,21 @@ class Settings(BaseSettings):
         "Keep this machine's own clock by NTP.",
     )
 
+    calibration_backdating_days: int = Field(
+        default=1,
+        ge=0,
+        le=36_500,
+        description="How many days before its installation a calibration may begin. More only to rebuild a "
+        "database: what passed before was weighed without it. Evidence says when it was installed.",
+    )
+    calibration_max_age_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="Days after which a calibration makes no more cases: passages are statistics only. The "
+        "figure is this software's own, a year and some weeks; your verification rules may ask for less.",
+    )
+
     rule_formula: Formula = Field(
         default=Formula.DEDUCT,
         description="How the tolerance MPE is taken off the measured mass m: `deduct` m(1-MPE), "

@@ -37,14 +37,15 @@ class InstalledState(NamedTuple):
     document: dict[str, Any]
 
 
-async def install_state(conn: Connection, state: InstalledState) -> bool:
+async def install_state(conn: Connection, state: InstalledState, *, not_before: datetime) -> bool:
     """Install a state, in the caller's transaction; return False where it was installed before.
 
     Raises
     ------
     ConfigurationError
         The device is not registered, the version was used for another state or is not the next higher
-        one, or it would begin before the one in force.
+        one, or it would begin before the one in force or before `not_before`: what passed then was weighed
+        without it, and what comes late would be weighed by figures that were found afterwards.
     """
     await conn.execute("LOCK TABLE calibration_state IN SHARE ROW EXCLUSIVE MODE")
     cursor = await conn.execute(
@@ -58,6 +59,12 @@ async def install_state(conn: Connection, state: InstalledState) -> bool:
     if known.get(state.version, (None,))[0] == state.digest:
         return False
     _refuse_misfit(state, known)
+    if state.valid_from < not_before:
+        raise ConfigurationError(
+            f"{state.station}/{state.device}, lane {state.lane}: version {state.version} would be valid from "
+            f"{state.valid_from:%Y-%m-%d %H:%M:%S} UTC, in the past; a calibration weighs what comes after: "
+            f"fit it with --valid-from {not_before:%Y-%m-%dT%H:%M:%SZ} or later"
+        )
     try:
         await conn.execute(
             """
@@ -116,10 +123,17 @@ async def states_at(conn: Connection, wanted: Sequence[LaneAt]) -> list[Installe
     return [found.get(one) for one in wanted]
 
 
-async def state_document(
+class KeptState(NamedTuple):
+    """A calibration as it goes into evidence."""
+
+    document: dict[str, Any]
+    installed_at: datetime
+
+
+async def kept_state(
     conn: Connection, station: StationId, device: DeviceId, lane: int, version: int
-) -> dict[str, Any]:
-    """Return the document of a version that a passage was weighed with.
+) -> KeptState:
+    """Return a version that a passage was weighed with.
 
     Raises
     ------
@@ -128,7 +142,7 @@ async def state_document(
     """
     cursor = await conn.execute(
         """
-        SELECT document, digest FROM calibration_state
+        SELECT document, digest, installed_at FROM calibration_state
         WHERE station_id = %s AND device_id = %s AND lane = %s AND version = %s
         """,
         [station, device, lane, version],
@@ -140,7 +154,7 @@ async def state_document(
     document: dict[str, Any] = row[0]
     if _digest_of(document) != row[1]:
         raise EvidenceBroken(f"the {name} has other figures than were installed; restore it from a backup")
-    return document
+    return KeptState(document, row[2])
 
 
 def _digest_of(document: dict[str, Any]) -> Sha256:

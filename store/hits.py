@@ -16,7 +16,7 @@ from domain.registry import StationContext
 from domain.screening import Screening
 from domain.weighing import Weighing
 from store.blobs import BlobStore
-from store.calibrations import state_document
+from store.calibrations import KeptState, kept_state
 from store.connection import Connection
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -42,8 +42,8 @@ class StoredPassage:
     context: StationContext
     screening: Screening
     weighing: Weighing | None
-    calibration: dict[str, Any] | None
-    """The state it was weighed with, as installed."""
+    calibration: KeptState | None
+    """The state it was weighed with, as installed, and when that was."""
     wire_topic: str
     wire_content_type: str | None
     wire_properties: tuple[tuple[str, str], ...]
@@ -193,7 +193,7 @@ async def stored_passage(conn: Connection, event_id: EventId, captured_at: datet
         weighing=weighing,
         calibration=None
         if use is None
-        else await state_document(conn, header.station, header.device, record.lane, use.version),
+        else await kept_state(conn, header.station, header.device, record.lane, use.version),
         wire_topic=row["wire_topic"],
         wire_content_type=row["wire_content_type"],
         wire_properties=_pairs(row["wire_properties"]),

@@ -44,12 +44,15 @@ from weigh.waveform import DOUBTS, Criteria, StripLoads, process
 NO_CALIBRATION = "no-calibration"
 CALIBRATION_MISMATCH = "calibration-mismatch"
 TOO_FEW_PASSES = "calibration-too-few-passes"
+TOO_OLD = "calibration-too-old"
+"""Said by `service.steps.weigh`, which knows the age that is allowed."""
 CALIBRATION_UNREADABLE = "calibration-unreadable"
 HELD = (
     NO_CALIBRATION,
     CALIBRATION_MISMATCH,
     CALIBRATION_UNREADABLE,
     TOO_FEW_PASSES,
+    TOO_OLD,
     *masses.PROBLEMS[1:],
     *DOUBTS,
     *trust.CODES,

@@ -115,7 +115,11 @@ def _arrival(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
             for capture in captures
         ],
         "waited_until": utc_text(hit.deadline),
-    }
+    } | (
+        {}
+        if passage.calibration is None
+        else {"calibration_installed_at": utc_text(passage.calibration.installed_at)}
+    )
 
 
 def _station(passage: StoredPassage) -> dict[str, dict[str, Any]]:
@@ -128,4 +132,8 @@ def _station(passage: StoredPassage) -> dict[str, dict[str, Any]]:
         "clock": passage.header.clock,
     }
     documents = {name: fact.model_dump(mode="json") for name, fact in facts.items() if fact is not None}
-    return documents if passage.calibration is None else documents | {"calibration": passage.calibration}
+    return (
+        documents
+        if passage.calibration is None
+        else documents | {"calibration": passage.calibration.document}
+    )

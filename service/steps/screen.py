@@ -51,6 +51,7 @@ class Screener:
         self._rule = rule_of(settings)
         self._confirmed_rows = settings.law_confirmed_rows
         self._clock_bound = timedelta(milliseconds=settings.clock_bound_ms)
+        self.calibration_max_age = timedelta(days=settings.calibration_max_age_days)
 
     def warm_up(self) -> None:
         """Load tables and kernels before the first passage waits for them."""

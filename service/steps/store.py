@@ -75,7 +75,7 @@ class DatabaseSink:
         self._pool = pool
         self._blobs = blobs
         self._screener = screener
-        self._weigher = Weigher()
+        self._weigher = Weigher(screener.calibration_max_age)
         self._capture_wait = capture_wait
         self._decoders = Decoders(load_decoders().values())
 

@@ -7,6 +7,8 @@ counted by it; a signal that shows no vehicle's axles is refused, and so kept wh
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from domain.errors import ConfigurationError
@@ -19,7 +21,7 @@ from ingest.arrivals import Refusal
 from store.calibrations import InstalledState, LaneAt, states_at
 from store.connection import Connection
 from weigh.calibration.state import CalibrationState
-from weigh.live import Unweighed, Weighed, weigh_waveforms
+from weigh.live import TOO_OLD, Unweighed, Weighed, weigh_waveforms
 from weigh.signals import Signals
 
 _CODES = {
@@ -83,9 +85,16 @@ async def states_of(conn: Connection, messages: Sequence[WaveformMessage]) -> li
 
 
 class Weigher:
-    """Weighs waveforms; remembers the calibrations it has read."""
+    """Weighs waveforms; remembers the calibrations it has read.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    max_age
+        How long after its date a calibration may make cases.
+    """
+
+    def __init__(self, max_age: timedelta) -> None:
+        self._max_age = max_age
         self._states: dict[Sha256, CalibrationState] = {}
         self._told: set[Sha256] = set()
         """Those of which the log has said that they cannot be used."""
@@ -105,11 +114,19 @@ class Weigher:
             if isinstance(result, Unweighed)
             else Passage(
                 WeighMessage(header=message.header, record=result.record, wire=message.wire),
-                result,
+                self._held_by_age(result, message, state),
                 state if result.weighing.calibration is not None else None,
             )
             for message, state, result in zip(messages, states, results, strict=True)
         ]
+
+    def _held_by_age(
+        self, weighed: Weighed, message: WaveformMessage, state: InstalledState | None
+    ) -> Weighed:
+        if state is None or weighed.weighing.calibration is None:
+            return weighed
+        too_old = message.header.captured_at - state.valid_from > self._max_age
+        return replace(weighed, held=(*weighed.held, TOO_OLD)) if too_old else weighed
 
     def _read(self, state: InstalledState | None) -> tuple[CalibrationState | None, bool]:
         """Return the calibration, and whether there is one that cannot be read."""

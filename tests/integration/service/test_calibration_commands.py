@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ def command(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ZHICHAO_DATABASE_URL", database_url)
     monkeypatch.setenv("ZHICHAO_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("ZHICHAO_TEST_PROFILES", "true")
+    monkeypatch.setenv("ZHICHAO_CALIBRATION_BACKDATING_DAYS", "36500")
 
     def run(*arguments: str | Path, status: int = 0) -> Result:
         result = CliRunner().invoke(main, [str(one) for one in arguments])
@@ -47,13 +48,15 @@ def command(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return run
 
 
-def state_file(folder: Path, *, version: int = 1, days: int = 0, station: str = STATION) -> Path:
+def state_file(
+    folder: Path, *, version: int = 1, days: int = 0, station: str = STATION, begins: datetime | None = None
+) -> Path:
     """Write a fitted calibration, valid from some days after a month before the passages."""
     state = fit_calibration(
         weighed(31, 40, gain=9.80665),
         replace(INSTALLATION, station=STATION),
         version=version,
-        valid_from=T0 - timedelta(days=30 - days),
+        valid_from=begins or T0 - timedelta(days=30 - days),
         passes_sha256=sha256_of(b"passes"),
     )
     file = folder / f"state-{station}-{version}-{days}.json"
@@ -70,6 +73,16 @@ def test_a_calibration_is_installed_once_and_never_changed(command: Command, tmp
     earlier = state_file(tmp_path, version=2, days=-1)
     assert "begins later" in command("calibrate", "install", earlier, status=78).stderr
     command("calibrate", "install", state_file(tmp_path, version=2, days=1))
+
+
+def test_a_calibration_that_begins_in_the_past_is_refused(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZHICHAO_CALIBRATION_BACKDATING_DAYS")
+    now = datetime.now(UTC)
+    earlier = state_file(tmp_path, begins=now - timedelta(hours=25))
+    assert "in the past" in command("calibrate", "install", earlier, status=78).stderr
+    command("calibrate", "install", state_file(tmp_path, begins=now - timedelta(hours=23)))
 
 
 def test_a_calibration_of_no_registered_device_is_refused(command: Command, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from domain.events import WaveformMessage, Wire
 from domain.ids import DeviceId, EventId, Sha256, StationId
 from domain.refusals import RefusalCode
+from domain.units import utc_text
 from evidence import verify_package
 from ingest.arrivals import Accepted, Settled
 from ingest.decoders import Decoders, load_decoders
@@ -112,7 +113,7 @@ class Roadside:
             state.to_document(),
         )  # fmt: skip
         async with self.pool.connection() as conn:
-            assert await install_state(conn, installed)
+            assert await install_state(conn, installed, not_before=state.valid_from)
         return state
 
 
@@ -211,6 +212,7 @@ async def test_without_a_calibration_a_waveform_is_counted_and_makes_no_case(
         ({"strip_width_um": 50_000}, "calibration-mismatch"),
         ({"sample_type": "i2", "strip_scale_un": [1_000_000] * 8}, "calibration-mismatch"),
         ({"passes": 9}, "calibration-too-few-passes"),
+        ({"valid_from": "2025-10-19T07:59:59.000000Z"}, "calibration-too-old"),
         (
             {
                 "u_gain_temperature_mk": [303_150, 313_150],
@@ -320,7 +322,7 @@ async def test_a_new_calibration_ends_the_alarm(roadside: Roadside, overloaded: 
 async def test_when_the_certificate_has_ended_there_is_no_case(
     roadside: Roadside, overloaded: Passage
 ) -> None:
-    await roadside.install()
+    await roadside.install(valid_from="2028-01-01T00:00:00.000000Z")
     late = datetime(2028, 3, 1, tzinfo=UTC)
     await roadside.send(replace(overloaded.drafts[0], captured_at=late))
     screening = await roadside.screening()
@@ -421,6 +423,9 @@ async def test_a_waveform_becomes_a_case_and_its_package_holds_what_weighed_it(
     assert verify_package(folder, shop.seals.trust).ok
     assert (folder / "data/wire/waveform.zcwf").read_bytes() == overloaded.drafts[0].body
     assert (folder / "data/station/calibration.json").read_bytes() == state.canonical()
+    ((installed_at,),) = await roadside.rows("SELECT installed_at FROM calibration_state")
+    arrival = json.loads((folder / "data/arrival.json").read_bytes())
+    assert arrival["calibration_installed_at"] == utc_text(installed_at)
     sealed = json.loads((folder / "data/event.json").read_bytes())
     assert sealed["weighing"]["calibration"]["digest"] == state.digest
     assert sealed["weighing"]["gross_kg"] == sealed["record"]["gross_kg"]

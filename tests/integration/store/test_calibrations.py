@@ -7,7 +7,8 @@ import pytest
 
 from domain.errors import ConfigurationError, EvidenceBroken
 from domain.ids import DeviceId, StationId, sha256_of
-from store.calibrations import InstalledState, LaneAt, install_state, state_document, states_at
+from store import calibrations
+from store.calibrations import InstalledState, LaneAt, kept_state, states_at
 from store.connection import Connection, connect
 from store.drift import Watched, alarmed, alarms, drift_states, keep_drift, take_samples
 from store.intake import store_batch
@@ -26,6 +27,11 @@ def state(version: int, *, begins: datetime = BEGIN, lane: int = 1, text: str = 
     return InstalledState(STATION, SCALE, lane, version, begins, digest, document)
 
 
+async def install_state(conn: Connection, installed: InstalledState) -> bool:
+    """Install a state on the day it begins."""
+    return await calibrations.install_state(conn, installed, not_before=installed.valid_from)
+
+
 async def test_a_passage_is_weighed_with_the_state_of_its_time(connection: Connection) -> None:
     conn = await with_registry(connection)
     first, second = state(1), state(2, begins=BEGIN + timedelta(days=30), text="b")
@@ -40,7 +46,21 @@ async def test_a_passage_is_weighed_with_the_state_of_its_time(connection: Conne
         second, first, second, None, None, other_lane, None, first,
     ]  # fmt: skip
     assert await states_at(conn, []) == []
-    assert await state_document(conn, STATION, SCALE, 1, 1) == first.document
+    kept = await kept_state(conn, STATION, SCALE, 1, 1)
+    assert kept.document == first.document
+    assert abs(kept.installed_at - datetime.now(UTC)) < timedelta(hours=1)
+
+
+async def test_a_state_does_not_begin_before_it_was_installed(connection: Connection) -> None:
+    conn = await with_registry(connection)
+    today = BEGIN + timedelta(days=30)
+    with pytest.raises(ConfigurationError, match=r"in the past; .* --valid-from 2026-03-31T00:00:00Z"):
+        await calibrations.install_state(conn, state(1), not_before=today)
+    assert await states_at(conn, [LaneAt(STATION, SCALE, 1, today)]) == [None]
+    assert await calibrations.install_state(conn, state(1, begins=today), not_before=today)
+    # Once installed it stays what it is, whatever day it is installed again.
+    later = today + timedelta(days=1)
+    assert not await calibrations.install_state(conn, state(1, begins=today), not_before=later)
 
 
 async def test_installing_twice_changes_nothing(connection: Connection) -> None:
@@ -55,10 +75,10 @@ async def test_a_state_that_was_altered_or_lost_weighs_in_no_package(connection:
     conn = await with_registry(connection)
     await install_state(conn, state(1))
     with pytest.raises(EvidenceBroken, match="calibration 2 of S1/wim-1, lane 1 is gone"):
-        await state_document(conn, STATION, SCALE, 1, 2)
+        await kept_state(conn, STATION, SCALE, 1, 2)
     await conn.execute('UPDATE calibration_state SET document = document || \'{"text": "b"}\'')
     with pytest.raises(EvidenceBroken, match="has other figures than were installed"):
-        await state_document(conn, STATION, SCALE, 1, 1)
+        await kept_state(conn, STATION, SCALE, 1, 1)
 
 
 @pytest.mark.parametrize(

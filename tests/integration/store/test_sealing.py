@@ -85,7 +85,7 @@ async def test_a_waveform_comes_back_as_sent_from_the_blob_store(
 ) -> None:
     await with_registry(connection)
     state = InstalledState(STATION, SCALE, 1, 3, T0, sha256_of(b'{"version":3}'), {"version": 3})
-    await install_state(connection, state)
+    await install_state(connection, state, not_before=T0)
     sent = waveform_passage(1, framing=framing)
     blobs = BlobStore(tmp_path)
     stored = batch(sent)
@@ -95,7 +95,8 @@ async def test_a_waveform_comes_back_as_sent_from_the_blob_store(
     assert await cursor.fetchone() == (framing, sent.digest)
     found = (await lock_hit(connection, EVENT)).passage
     assert found.wire(blobs).payload == sent.wire.payload
-    assert (found.weighing, found.calibration) == (sent.weighing, {"version": 3})
+    assert found.calibration is not None
+    assert (found.weighing, found.calibration.document) == (sent.weighing, {"version": 3})
     cursor = await connection.execute("SELECT sha256 FROM capture_statement_subject")
     assert await cursor.fetchone() == (sha256_of(sent.wire.payload),)
 
