@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simulators.road.driving import normal
+from simulators.road.profile import Site
+from simulators.road.recordings import Sensors
+from simulators.road.setting import Setting
+from simulators.road.signals import Lane
+from tests.counts import count
 from tests.unit.weigh.waveform.oracle import Drive, layout, signal
+from tests.unit.weigh.waveform.test_manoeuvres import lane_layout
 from weigh.waveform import Loops, process
 from weigh.waveform.processing import read_pulses
 from weigh.waveform.pulses import CLIPPED
@@ -39,3 +46,23 @@ def test_a_converter_with_coarse_steps_is_not_taken_for_clipped(rate_hz: float, 
         batch = np.stack([recorded(rate_hz, speed, noise_n) for speed in SPEEDS_M_S])
         coarse = (np.rint(batch / step_n) * step_n).astype(np.float32)
         assert not (read_pulses(coarse, layout(rate_hz)).state & CLIPPED).any()
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_what_passes_for_whole_has_lost_next_to_nothing(rate_hz: float) -> None:
+    rng = np.random.default_rng(round(rate_hz))
+    lane = Lane.pairs_8(rate_hz, window_s=3.0)
+    site = Site.draw(rng, "A")
+    made = normal(
+        Setting(rng=rng, site=site, lane=lane, sensors=Sensors()), count(40, reduced=5), speeds=(15.0, 30.0)
+    )
+    layout, loops = lane_layout(lane), Loops(**vars(made.loops))
+    whole = process(made.samples, layout, loops)
+    empty = np.median(made.samples, axis=2, keepdims=True)
+    height = made.samples.max(axis=2, keepdims=True) - empty
+    for part in (0.995, 0.98, 0.95, 0.8):
+        found = process(np.minimum(made.samples, empty + np.float32(part) * height), layout, loops)
+        axles = min(found.load.shape[1], whole.load.shape[1])
+        lost = 1 - found.load[:, :axles] / whole.load[:, :axles]
+        assert not (lost > 0.01).any()
+        assert found.alive.mean() < (1.0 if part > 0.95 else 0.05)
