@@ -348,7 +348,8 @@ GARBAGE = st.one_of(
 @given(
     st.integers(0, 2**32 - 1), st.lists(GARBAGE, max_size=6), st.sampled_from(["noise", "steps", "vehicle"])
 )
-def test_garbage_never_makes_a_wrong_number(seed: int, values: list[float], kind: str) -> None:
+def test_garbage_gives_loads_or_a_reason(seed: int, values: list[float], kind: str) -> None:
+    """Whether they are right shows when strips are compared: `tests.unit.weigh.test_disturbed_signals`."""
     rng = np.random.default_rng(seed)
     clean = np.zeros((4, 3_000)) if kind != "vehicle" else signal(DRIVE)[:, : rng.integers(1_000, 7_500)]
     samples = noisy(rng, clean).astype(np.float32)[None]
