@@ -7,6 +7,7 @@ The file of references is CSV with the columns `event` (id of the stored passage
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from pathlib import Path
 
 from domain.errors import ConfigurationError, InputRefused, NotFound
@@ -93,6 +94,7 @@ def passes_csv(references: References, found: Mapping[EventId, StoredWeighing]) 
             "measured_kg",
             "speed_kmh",
             "temperature_c",
+            "date",
             *names,
         ]
     )
@@ -102,7 +104,7 @@ def passes_csv(references: References, found: Mapping[EventId, StoredWeighing]) 
 
 
 def _rows(event: EventId, loads: list[str], stored: StoredWeighing) -> Iterable[list[str | int | float]]:
-    record, weighing = stored
+    record, weighing = stored.record, stored.weighing
     if len(loads) != len(weighing.axles):
         raise InputRefused(
             RefusalCode.FIELD_INVALID,
@@ -129,5 +131,6 @@ def _rows(event: EventId, loads: list[str], stored: StoredWeighing) -> Iterable[
             axle.load_kg,
             speed_kmh,
             celsius,
+            f"{stored.captured_at.astimezone(UTC):%Y-%m-%d}",
             *said,
         ]

@@ -2,14 +2,16 @@
 
 Columns, in any order: `pass`, `axle` (1, 2, ...), `axle_type` (steer, drive, trailer), `group` (1, 2, ...
 from the front), `reference_kg`, `speed_kmh`; and, where there are such figures, `measured_kg`,
-`temperature_c` and `strip_1` to `strip_S`. An empty cell is a figure that is not there. Anything else is
-refused by line and column. A file named `.parquet` has the columns of `zhichao/weighed-axles/1` instead.
+`temperature_c`, `date` (of the pass, UTC, YYYY-MM-DD) and `strip_1` to `strip_S`. An empty cell is a figure
+that is not there. Anything else is refused by line and column. A file named `.parquet` has the columns of
+`zhichao/weighed-axles/1` instead, and no dates.
 """
 
 import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from domain.errors import ConfigurationError, InputRefused
@@ -21,7 +23,7 @@ from weigh.calibration.state import AXLE_TYPES
 
 PARQUET = ".parquet"
 NEEDED = ("pass", "axle", "axle_type", "group", "reference_kg", "speed_kmh")
-OPTIONAL = ("measured_kg", "temperature_c")
+OPTIONAL = ("measured_kg", "temperature_c", "date")
 _STRIP = "strip_"
 _ZERO_CELSIUS_K = 273.15
 _KMH_PER_M_S = 3.6
@@ -110,7 +112,16 @@ def _axle(line: int, row: Mapping[str, str], strips: Sequence[str]) -> WeighedAx
         speed_m_s=_number(line, row, "speed_kmh") / _KMH_PER_M_S,
         temperature_k=_number(line, row, "temperature_c") + _ZERO_CELSIUS_K,
         strip_load=tuple(_number(line, row, name) for name in strips),
+        day=_day(line, row),
     )
+
+
+def _day(line: int, row: Mapping[str, str]) -> date | None:
+    cell = row.get("date", "")
+    try:
+        return date.fromisoformat(cell) if cell else None
+    except ValueError:
+        raise _refused(line, "date", f"is {cell!r}, not a day such as 2026-11-23") from None
 
 
 def _number(line: int, row: Mapping[str, str], column: str) -> float:

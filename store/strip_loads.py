@@ -46,17 +46,23 @@ class StoredWeighing(NamedTuple):
 
     record: WeighRecord
     weighing: Weighing
+    captured_at: datetime
 
 
 async def weighings(conn: Connection, events: Sequence[EventId]) -> dict[EventId, StoredWeighing]:
     """Return those of the passages that were weighed from signals."""
     cursor = await conn.execute(
-        "SELECT event_id, record, weighing FROM passage WHERE event_id = ANY(%s) AND weighing IS NOT NULL",
+        """
+        SELECT event_id, record, weighing, captured_at FROM passage
+        WHERE event_id = ANY(%s) AND weighing IS NOT NULL
+        """,
         [list(events)],
     )
     return {
         EventId(event): StoredWeighing(
-            WeighRecord.model_validate_json(json.dumps(record)), Weighing.model_validate(weighing)
+            WeighRecord.model_validate_json(json.dumps(record)),
+            Weighing.model_validate(weighing),
+            captured_at,
         )
-        for event, record, weighing in await cursor.fetchall()
+        for event, record, weighing, captured_at in await cursor.fetchall()
     }

@@ -84,6 +84,11 @@ def fit_calibration(
         raise ConfigurationError(
             f"passes have loads of {passes.strip_load.shape[2]} strips, the installation has {strips}"
         )
+    if passes.last_day is not None and valid_from.date() < passes.last_day:
+        raise _refused(
+            f"the calibration would be valid from {valid_from:%Y-%m-%d}, but a truck was weighed on "
+            f"{passes.last_day}: what it is fitted on comes first"
+        )
     if len(passes) < min_passes:
         raise _refused(f"{len(passes)} weighed passes; a calibration needs at least {min_passes}")
     ratio = passes.strip_ratio()

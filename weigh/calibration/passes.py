@@ -6,6 +6,7 @@ figure that cannot be is refused, and what was not measured is NaN.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -36,6 +37,8 @@ class WeighedAxle(NamedTuple):
     speed_m_s: float
     temperature_k: float
     strip_load: tuple[float, ...]
+    day: date | None = None
+    """When it passed, UTC."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class WeighedPasses:
     group : (P, A), number of the axle's group within its vehicle, -1 where there is no axle
     speed_m_s : (P,)
     temperature_k : (P,), NaN where not measured
+    last_day : day of the latest pass, UTC; None where no day is known
     """
 
     reference_kg: Floats
@@ -60,6 +64,7 @@ class WeighedPasses:
     group: NDArray[np.int64]
     speed_m_s: Floats
     temperature_k: Floats
+    last_day: date | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, naming the pass by its number from 1."""
@@ -108,6 +113,7 @@ class WeighedPasses:
             group=self.group[chosen],
             speed_m_s=self.speed_m_s[chosen],
             temperature_k=self.temperature_k[chosen],
+            last_day=self.last_day,
         )
 
     def strip_ratio(self) -> Floats:
@@ -147,6 +153,7 @@ def weighed_passes(axles: Sequence[WeighedAxle]) -> WeighedPasses:
         group=np.array([[a.group if a else -1 for a in row] for row in table], dtype=np.int64),
         speed_m_s=np.array([a.speed_m_s for a in first], dtype=np.float64),
         temperature_k=np.array([a.temperature_k for a in first], dtype=np.float64),
+        last_day=max((axle.day for axle in axles if axle.day is not None), default=None),
     )
 
 

@@ -117,6 +117,18 @@ def test_a_fit_says_how_the_station_sends_its_samples(
     assert (state.sample_type, state.strip_scale_un) == ("i2" if said else "f4", tuple(scales))
 
 
+def test_a_calibration_that_begins_before_its_passes_is_refused(site: Path, tmp_path: Path) -> None:
+    lines = (site / "fit.csv").read_text(encoding="utf-8").splitlines()
+    file, out = tmp_path / "dated.csv", tmp_path / "state.json"
+    file.write_text(
+        "\n".join([lines[0] + ",date", *(line + ",2026-11-23" for line in lines[1:])]), encoding="utf-8"
+    )
+    result = calibrate("fit", file, "--out", out, "--valid-from", "2026-11-22T23:59:59Z", *FIT)
+    assert (result.exit_code, out.exists()) == (1, False)
+    assert "weighed on 2026-11-23" in result.stderr
+    assert calibrate("fit", file, "--out", out, "--valid-from", "2026-11-23T00:00:00Z", *FIT).exit_code == 0
+
+
 def test_a_calibration_is_never_written_over(site: Path, state_file: Path) -> None:
     before = state_file.read_bytes()
     result = calibrate("fit", site / "fit.csv", "--out", state_file, *FIT)
@@ -188,6 +200,7 @@ GOOD = "p1,1,steer,1,5000,60,5010"
         ("pass,axle\n", "no column axle_type"),
         (HEADER + "\n", "no weighed pass"),
         (HEADER + ",colour\n" + GOOD + ",red\n", "colour"),
+        (HEADER + ",date\n" + GOOD + ",23.11.2026\n", "line 2, column date"),
         (HEADER + ",strip_2\n" + GOOD + ",1\n", "strip_2"),
         (HEADER + ",axle\n" + GOOD + ",1\n", "named twice"),
         (HEADER + "\np1,1,steer,1,5000,60\n", "line 2: 6 cells"),

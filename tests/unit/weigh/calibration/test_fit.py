@@ -1,7 +1,7 @@
 """A whole calibration from weighed passes, on roads it has not seen weighed; and what it refuses."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -106,6 +106,13 @@ def test_without_a_thermometer_only_strips_that_need_none_are_calibrated() -> No
     assert remeasured(passes, fit(passes, quartz)).measured_kg[0, 0] > 0
 
 
+def test_a_calibration_begins_no_earlier_than_the_last_pass_it_rests_on() -> None:
+    passes = weighed(1, 40)
+    assert fit(replace(passes, last_day=AT.date())).valid_from == AT
+    with pytest.raises(InputRefused, match="weighed on 2026-11-24"):
+        fit(replace(passes, last_day=AT.date() + timedelta(days=1)))
+
+
 def test_too_few_passes_are_refused() -> None:
     with pytest.raises(InputRefused, match="at least 10"):
         fit(weighed(6, 9))
@@ -138,6 +145,14 @@ def test_rows_become_passes_in_their_order() -> None:
     assert passes.reference_kg[0].tolist() == [6_000.0, 9_000.0]
     assert passes.axle.tolist() == [[True, True], [True, False]]
     assert passes.strip_load.shape == (2, 2, 2)
+    assert passes.last_day is None
+
+
+def test_the_last_day_is_that_of_the_latest_pass() -> None:
+    days = [date(2026, 11, 2), date(2026, 11, 3), None]
+    rows = [row(pass_id=f"p{number}", day=day) for number, day in enumerate(days)]
+    assert weighed_passes(rows).last_day == date(2026, 11, 3)
+    assert weighed_passes(rows).take(np.array([0])).last_day == date(2026, 11, 3)
 
 
 @pytest.mark.parametrize(
