@@ -5,7 +5,8 @@ throw each other out for ever. Each ingester of this data folder therefore holds
 file, and the slot is part of its identifier: the same after a restart, and never another's.
 
 It is ready once weighing and screening are warm (the first call loads tables and compiled kernels), the
-database has answered and the subscription stands.
+database has answered and the subscription stands. Where nothing is compiled yet, the first of several
+ingesters compiles, and the others wait for what it keeps: it takes a core half a minute.
 """
 
 import asyncio
@@ -33,6 +34,8 @@ from weigh.warm_up import warm_up_weighing
 
 MOST_ON_ONE_HOST = 64
 
+_LOOKS_AGAIN_AFTER_S = 0.2
+
 _PREDECESSOR_ENDS_WITHIN_S = GRACE_S + 5.0
 """How long the ingester of a supervisor that was killed may still hold its slot."""
 
@@ -43,8 +46,9 @@ async def ingest_forever(settings: Settings, announce: Announce, *, supervised: 
     async with ingest_slot(settings, patience_s=patience_s) as slot:
         broker = broker_settings(settings, slot=slot)
         screener = Screener(settings)
-        screener.warm_up()
-        warm_up_weighing()
+        async with _turn(settings.data / "compile.lock"):
+            screener.warm_up()
+            warm_up_weighing()
         pool = await open_pool(settings.require_database_url(), application_name="zhichao ingest")
         try:
             sink = DatabaseSink(
@@ -78,7 +82,19 @@ async def ingest_slot(settings: Settings, *, patience_s: float = 0.0) -> AsyncIt
                 return
         if loop.time() >= give_up_at:
             raise ConfigurationError(_all_taken(settings))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(_LOOKS_AGAIN_AFTER_S)
+
+
+@asynccontextmanager
+async def _turn(path: Path) -> AsyncIterator[None]:
+    """Hold a lock that one process of this data folder at a time can hold."""
+    while True:
+        lock = _locked(path)
+        if lock is not None:
+            with lock:
+                yield
+            return
+        await asyncio.sleep(_LOOKS_AGAIN_AFTER_S)
 
 
 def _locked(path: Path) -> IO[str] | None:

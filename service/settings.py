@@ -21,6 +21,8 @@ from domain.screening import Formula
 
 PREFIX = "ZHICHAO_"
 
+_COMPILED_FROM = Path(__file__).parent.parent / "weigh"
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -270,12 +272,26 @@ def load_settings() -> Settings:
         A variable has a value that cannot be; every such variable is named.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{PREFIX}{_name(item['loc'])}: {item['msg']}" for item in error.errors())
         raise ConfigurationError(
             f"settings cannot be used ({wrong}); see docs/reference/settings.md"
         ) from None
+    keep_compiled_code(settings)
+    return settings
+
+
+def keep_compiled_code(settings: Settings, package: Path = _COMPILED_FROM) -> None:
+    """Have numba keep what it compiles below the data folder, where it cannot beside the sources.
+
+    An installed package's folder is often another user's, and a service's user may have no home: numba
+    then refuses even to import what it is to compile. To be called before any such import; children inherit
+    it. A `NUMBA_CACHE_DIR` that is set already is left as it is.
+    """
+    beside = package / "__pycache__"
+    if not os.access(beside if beside.exists() else package, os.W_OK):
+        os.environ.setdefault("NUMBA_CACHE_DIR", str((settings.data / "compiled").absolute()))
 
 
 def unknown_variables() -> list[str]:

@@ -40,6 +40,11 @@ MODULES = {
 
 EVERYTHING = frozenset(Part)
 
+_STARTS_WITHIN_S = 60.0
+
+_COMPILES_WITHIN_S = 600.0
+"""On its first start an ingester compiles: half a minute of one core, many times that on a busy machine."""
+
 
 class Running(NamedTuple):
     """What was started: the settings its parts run with, addresses filled in."""
@@ -116,7 +121,8 @@ async def start_system(
 
 def _program(part: Part, settings: Settings, *, demo: bool) -> Program:
     arguments = ("--demo",) if demo and part is Part.WEB else ()
-    return Program(part.value, MODULES[part], environment_of(settings), arguments=arguments)
+    within_s = _COMPILES_WITHIN_S if part is Part.INGEST else _STARTS_WITHIN_S
+    return Program(part.value, MODULES[part], environment_of(settings), arguments, ready_within_s=within_s)
 
 
 async def _with_database(supervisor: Supervisor, settings: Settings) -> Settings:

@@ -41,6 +41,27 @@ def _settings(folder: Path, database_url: str, broker: RunningBroker, share_grou
     )
 
 
+async def test_an_ingester_waits_for_the_one_that_compiles(
+    tmp_path: Path, database_url: str, mosquitto: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(tmp_path, database_url, mosquitto, "group")
+    settings.data.mkdir(parents=True)
+    compiled, ready = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(ingest_process, "warm_up_weighing", compiled.set)
+    async with ingest_process._turn(settings.data / "compile.lock"):
+        task = asyncio.create_task(ingest_forever(settings, ready.set))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await ready.wait()
+        assert (settings.data / "ingest-0.lock").exists()
+        assert not compiled.is_set()
+    async with asyncio.timeout(WAIT_S):
+        await ready.wait()
+    assert compiled.is_set()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_two_ingesters_of_a_group_divide_the_work_and_lose_nothing(
     tmp_path: Path,
     database_url: str,

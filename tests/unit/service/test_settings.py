@@ -1,12 +1,22 @@
 """Settings: read from the environment, handed on unchanged, never shown, all documented."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from domain.errors import ConfigurationError
 from service.reference import settings_page
-from service.settings import PREFIX, Settings, environment_of, load_settings, unknown_variables
+from service.settings import (
+    PREFIX,
+    Settings,
+    environment_of,
+    keep_compiled_code,
+    load_settings,
+    unknown_variables,
+)
 from tests.components import ROOT
 
 
@@ -16,6 +26,44 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in Settings.model_fields:
         monkeypatch.delenv(PREFIX + name.upper(), raising=False)
     return monkeypatch
+
+
+def _compiled_below(clean: pytest.MonkeyPatch, package: Path, writable: set[Path]) -> str | None:
+    clean.setattr(os, "access", lambda path, mode: mode == os.W_OK and path in writable)
+    keep_compiled_code(Settings(data=package / "data"), package)
+    return os.environ.get("NUMBA_CACHE_DIR")
+
+
+def test_compiled_code_lies_below_the_data_folder_where_the_sources_are_anothers(
+    clean: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clean.delenv("NUMBA_CACHE_DIR", raising=False)
+    assert _compiled_below(clean, tmp_path, {tmp_path}) is None
+    (tmp_path / "__pycache__").mkdir()
+    assert _compiled_below(clean, tmp_path, {tmp_path / "__pycache__"}) is None
+    clean.setenv("NUMBA_CACHE_DIR", "/elsewhere")
+    assert _compiled_below(clean, tmp_path, {tmp_path}) == "/elsewhere"
+    clean.delenv("NUMBA_CACHE_DIR")
+    assert _compiled_below(clean, tmp_path, {tmp_path}) == str(tmp_path / "data/compiled")
+
+
+_CACHES = """
+import os
+os.access = lambda path, mode: False
+from service.settings import load_settings
+load_settings()
+from weigh.estimate._kernels import force_moments
+print(force_moments._cache.cache_path)
+"""
+
+
+def test_numba_keeps_there_what_it_compiles(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clean.delenv("NUMBA_CACHE_DIR", raising=False)
+    clean.setenv("ZHICHAO_DATA", str(tmp_path))
+    ran = subprocess.run(
+        [sys.executable, "-c", _CACHES], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith(f"{tmp_path / 'compiled'}{os.sep}")
 
 
 def test_every_setting_is_described() -> None:
