@@ -35,7 +35,7 @@ class TrustRule:
     strip_departure: float = 3.75
     reading_departure: float = 5.5
     many_strips: float = 1.15
-    known_pattern: float = 1.25
+    known_pattern: float = 1.3
     least_u_gross_ppm: int = 2_000
 
     def __post_init__(self) -> None:
