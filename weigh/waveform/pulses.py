@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from weigh.waveform.ahead import ask_for
 from weigh.waveform.blocks import sum_blocks
 from weigh.waveform.criteria import Criteria
 from weigh.waveform.quiet import (
@@ -143,25 +144,29 @@ def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
     in_service, scale, rules = strips.in_service, strips.scale, strips.rules
     area, time_s, spread_s2, begin, end = out.area, out.time_s, out.spread_s2, out.first, out.stop
     number, state = out.number, out.state
-    blocks = samples.shape[2] // block
+    vehicles, strip_count, length = samples.shape
+    blocks = length // block
     groups = blocks // STRETCH
     floor = block * strips.quantum * strips.quantum / 12.0
-    fours, sums = np.empty(samples.shape[2] // 4 + 1, np.float32), np.empty(blocks, np.float32)
+    fours, sums = np.empty(length // 4 + 1, np.float32), np.empty(blocks, np.float32)
     mean, variance, where = np.empty(groups), np.empty(groups), np.empty(groups, np.int64)
     top = np.empty(MOST_PULSES, np.int64)
-    for b in range(samples.shape[0]):
-        for s in range(samples.shape[1]):
+    for b in range(vehicles):
+        for s in range(strip_count):
             number[b, s], state[b, s] = 0, LEFT_OUT
             if not in_service[s]:
                 continue
+            ahead = samples[b, s + 1] if s + 1 < strip_count else samples[min(b + 1, vehicles - 1), 0]
             sum_blocks(samples[b, s], block, zero, fours, sums)
-            bits, level = _level(sums, mean, variance, where, floor, full_scale * block, rules)
+            bits, level = _level(
+                sums, mean, variance, where, floor, full_scale * block, rules, ahead, STRETCH * block
+            )
             state[b, s] = bits
             if bits != 0:
                 continue
             found, bits = _runs(
                 sums, mean, variance, where, top, level, block, step_s, scale[s], rules.unsteady_part,
-                b, s, area, time_s, spread_s2, begin, end,
+                b, s, area, time_s, spread_s2, begin, end, ahead,
             )  # fmt: skip
             if found == 0:
                 bits |= SILENT | (FLAT if level.calm == 0.0 and variance.max() == 0.0 else 0)
@@ -172,10 +177,11 @@ def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _level(  # noqa: PLR0917
-    sums: Any, mean: Any, variance: Any, where: Any, floor: float, end_of_scale: float, rules: Criteria
-) -> Any:
+    sums: Any, mean: Any, variance: Any, where: Any, floor: float, end_of_scale: float, rules: Criteria,
+    ahead: Any, size: int,
+) -> Any:  # fmt: skip
     """Return what is wrong with a strip, and the level from which its pulses rise."""
-    total, lowest = stretches(sums, mean, variance)
+    total, lowest = stretches(sums, mean, variance, ahead, size)
     noise = max(noise_variance(variance), floor)
     peak = peak_of(sums, variance, noise)
     noise = max(noise, (_STILLEST * max(peak - lowest, 0.0)) ** 2)
@@ -202,12 +208,14 @@ def _level(  # noqa: PLR0917
 def _runs(  # noqa: PLR0917
     sums: Any, mean: Any, variance: Any, where: Any, top: Any, level: Any, block: int, step_s: float,
     scale: float, unsteady: float, b: int, s: int, area: Any, time_s: Any, spread_s2: Any, begin: Any,
-    end: Any,
+    end: Any, ahead: Any,
 ) -> Any:  # fmt: skip
     """Find runs above the baseline; write each; return their number and state bits."""
     blocks, groups, hint = sums.size, variance.size, 0
     found, bits, done = 0, 0, 0
+    size = STRETCH * block
     for group in range(groups + 1):
+        ask_for(ahead, group * size + size // 2, min((group + 1) * size, ahead.size))
         if group < groups and variance[group] <= level.calm:
             continue
         i, last = max(group * STRETCH, done), min((group + 1) * STRETCH, blocks)
@@ -241,9 +249,10 @@ def _runs(  # noqa: PLR0917
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _moments(sums: Any, under: float, first: int, stop: int) -> Any:
     """Return a pulse's sum, mean and mean square place from its first block, and its largest block."""
-    total, moment, second, x, top = 0.0, 0.0, 0.0, 0.0, first
+    total, moment, second, x, top, highest = 0.0, 0.0, 0.0, 0.0, first, sums[first]
     for k in range(first, stop):
-        top = k if sums[k] > sums[top] else top
+        if sums[k] > highest:
+            top, highest = k, sums[k]
         y = np.float64(sums[k]) - under
         total += y
         moment += x * y
@@ -280,8 +289,12 @@ def _clipped(  # noqa: PLR0917
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _longest_run(row: Any, first: int, stop: int, value: float) -> int:
-    """Return the longest run of one value in row[first:stop]."""
-    run, longest = 0, 0
+    """Return the longest run of one value in row[first:stop]; how often it occurs at all if too seldom."""
+    run, longest, often = 0, 0, 0
+    for j in range(first, stop):  # counted many at a time; hardly any signal goes further
+        often += row[j] == value
+    if often < _HELD:
+        return often
     for j in range(first, stop):
         run = run + 1 if row[j] == value else 0
         longest = max(longest, run)
