@@ -40,6 +40,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "load-not-positive": ("轴荷计算值不为正", "Axle load comes out not positive"),
     "no-loop": ("无线圈佐证，不能排除两车相连", "No loop shows that it is one vehicle"),
     "straddling-open": ("不能排除跨道行驶", "Straddling cannot be excluded"),
+    "strips-clipped": ("多个传感器超出量程", "Several strips beyond their range"),
     "strips-inconsistent": ("各传感器读数不一致", "Strips contradict one another"),
     "uncertainty-implausible": ("不确定度小得不可信", "Uncertainty too small to be believed"),
     "waveform-not-read": ("波形未能处理", "Waveform could not be processed"),

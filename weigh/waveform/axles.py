@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from domain.events import MAX_AXLES
-from weigh.waveform.pulses import UNUSED, Pulses
+from weigh.waveform.pulses import CLIPPED, UNUSED, Pulses
 
 FORWARD, BACKWARD, MIXED = 1, -1, 0
 
@@ -35,6 +35,7 @@ class Matched(NamedTuple):
     axle_count : (B,) int64, the number most strips tell
     most : (B,) int64, the number of pulses on the strip with most
     bits : (B,) int64, states of all strips together
+    clipped : (B,) int64, number of strips whose converter was at its end
     alive : (B, S) bool, strips that told just `axle_count`
     origin_s : (B,), mean time of all pulses: t = 0 of what follows
     speed_m_s, acceleration_m_s2 : (B,), at the origin
@@ -50,6 +51,7 @@ class Matched(NamedTuple):
     axle_count: NDArray[np.int64]
     most: NDArray[np.int64]
     bits: NDArray[np.int64]
+    clipped: NDArray[np.int64]
     alive: NDArray[np.bool_]
     origin_s: Floats
     speed_m_s: Floats
@@ -64,7 +66,7 @@ class Matched(NamedTuple):
     @classmethod
     def room(cls, vehicles: int, strips: int) -> "Matched":
         """Return room for the axles of a batch."""
-        codes = [np.zeros(vehicles, dtype=np.int64) for _ in range(5)]
+        codes = [np.zeros(vehicles, dtype=np.int64) for _ in range(6)]
         alive = np.zeros((vehicles, strips), dtype=np.bool_)
         figures = [np.full(vehicles, np.nan) for _ in range(7)]
         place = np.full((vehicles, MAX_AXLES), np.nan)
@@ -101,6 +103,7 @@ def _agree(b: int, pulses: Pulses, fewest: int, out: Matched) -> int:
     widest, most = 0.0, 0
     for s in range(count.size):
         out.bits[b] |= state[s]
+        out.clipped[b] += (state[s] & CLIPPED) != 0
         if state[s] & UNUSED:
             continue
         fit += 1

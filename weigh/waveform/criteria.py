@@ -38,6 +38,9 @@ class Criteria(NamedTuple):
     longest_overhang_m
         A loop that says more than this before the first axle or behind the last was held by something else
         than the vehicle, and tells nothing of where it begins and ends. An assumption, chosen wide.
+    most_clipped
+        Strips at their converter's end that may be missed. More are a load beyond the converters' range, and
+        the strips left are those on which it bounced low: what they say is low by several percent.
     silence_m
         Without loops: how far behind the last axle the road must be known to be empty.
     """
@@ -57,4 +60,5 @@ class Criteria(NamedTuple):
     centred: float = 0.8
     loop_margin_m: float = 0.5
     longest_overhang_m: float = 6.0
+    most_clipped: int = 1
     silence_m: float = 12.0

@@ -1,10 +1,11 @@
-"""What the loops leave open: silence of what is not there excludes nothing.
+"""What is left open where nothing speaks against a passage: silence of what is not there excludes nothing.
 
 - No loop: no loop of the lane says where the vehicle began and ended. Axles alone cannot tell one long
   vehicle from two that follow each other, whose masses would be added up.
 - Straddling open: no loops say that all of the vehicle was in its lane on every strip: neither the depth of
   the lane's own on both sides of them, since a vehicle may swing out or in between, nor the quiet of both
   neighbours'.
+- Strips clipped: more than one strip was beyond its converter's range. Those left are no fair sample.
 
 What a loop says against a passage is a manoeuvre (`manoeuvres`), not a doubt.
 """
@@ -22,10 +23,11 @@ Bools = NDArray[np.bool_]
 
 
 def doubts(matched: Matched, layout: Layout, loops: Loops, rules: Criteria) -> Bools:
-    """Return which of `DOUBTS` the loops leave of each vehicle, (B, len(DOUBTS))."""
+    """Return which of `DOUBTS` there are of each vehicle, (B, len(DOUBTS))."""
     is_open = {
         "no-loop": ~_is_one_vehicle(matched, layout, loops, rules),
         "straddling-open": ~_is_in_its_lane(matched, layout, loops),
+        "strips-clipped": matched.clipped > rules.most_clipped,
     }
     return np.stack([is_open[code] for code in DOUBTS], axis=1)
 

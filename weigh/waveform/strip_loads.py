@@ -39,9 +39,9 @@ MANOEUVRES = (
 """Manoeuvres recognised, in the order of `StripLoads.flags`."""
 
 
-DOUBTS = ("no-loop", "straddling-open")
-"""What may have been and no loop excludes, in the order of `StripLoads.doubts`: more than one vehicle; a
-vehicle beside the strips in part."""
+DOUBTS = ("no-loop", "straddling-open", "strips-clipped")
+"""What may have been and nothing excludes, in the order of `StripLoads.doubts`: more than one vehicle; a
+vehicle beside the strips in part; a load beyond the converters' range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class StripLoads:
         return tuple(flag for flag, seen in zip(MANOEUVRES, self.flags[vehicle], strict=True) if seen)
 
     def doubts_of(self, vehicle: int) -> tuple[str, ...]:
-        """Return what the loops leave open of one vehicle."""
+        """Return what is left open of one vehicle."""
         return tuple(code for code, is_open in zip(DOUBTS, self.doubts[vehicle], strict=True) if is_open)
 
     def problem_of(self, vehicle: int) -> str:
@@ -100,5 +100,5 @@ class StripLoads:
 
     @property
     def beyond_doubt(self) -> NDArray[np.bool_]:
-        """Those of `weighed` that the loops leave no doubt of, (B,): the only ones a case may rest on."""
+        """Those of `weighed` without a doubt, (B,): the only ones a case may rest on."""
         return np.asarray(self.weighed & ~self.doubts.any(axis=1))

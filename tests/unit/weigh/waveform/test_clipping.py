@@ -66,3 +66,13 @@ def test_what_passes_for_whole_has_lost_next_to_nothing(rate_hz: float) -> None:
         lost = 1 - found.load[:, :axles] / whole.load[:, :axles]
         assert not (lost > 0.01).any()
         assert found.alive.mean() < (1.0 if part > 0.95 else 0.05)
+
+
+@pytest.mark.parametrize(("clipped", "is_held"), [(0, False), (1, False), (2, True)])
+def test_a_load_beyond_the_range_of_several_strips_makes_no_case(clipped: int, is_held: bool) -> None:
+    """Those left are the strips on which it bounced low, and no fair sample."""
+    samples = recorded(2_000.0, 20.0)
+    samples[:clipped] = np.minimum(samples[:clipped], 12_000.0)
+    found = process(samples.astype(np.float32)[None], layout(2_000.0), Loops.silent(1))
+    assert found.alive.sum() == 4 - clipped
+    assert ("strips-clipped" in found.doubts_of(0)) is is_held
