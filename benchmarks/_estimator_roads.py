@@ -38,7 +38,8 @@ class Scenario:
     """One setting of the experiment; every road of it has its own seed.
 
     `dead` strips are known at calibration, `died` ones fail after it. With `swing_k` the strips are of
-    piezo polymer and the temperature uniform within it, for the weighed passes as for the traffic.
+    piezo polymer and the temperature uniform within it, for the weighed passes as for the traffic. With
+    `gain_scatter` all strips together read every vehicle wrong alike (one sigma), which no model knows.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Scenario:
     dead: tuple[int, ...] = ()
     died: tuple[int, ...] = ()
     swing_k: float = 0.0
+    gain_scatter: float = 0.0
     weighed: int = 40
 
 
@@ -103,6 +105,8 @@ def roads(scenario: Scenario, count: int, vehicles: int) -> Iterator[Road]:
             temperature_per_k=per_k,
             dead=np.isin(np.arange(len(scenario.position_m)), scenario.dead),
         )
+        if scenario.gain_scatter:
+            load *= np.exp(rng.normal(0.0, scenario.gain_scatter, (len(trucks), 1, 1)))
         rms = float(np.sqrt(np.nanmean(np.square(dynamic_rms(site, trucks, speed)))))
         yield Road(trucks, load, speed, REFERENCE_K + warmer, rms)
 

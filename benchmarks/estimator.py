@@ -40,6 +40,7 @@ SCENARIOS = (
     Scenario(name="8_one_dead", position_m=PAIRS_8_M, dead=(3,)),
     Scenario(name="8_two_dead", position_m=PAIRS_8_M, dead=(2, 5)),
     Scenario(name="8_one_died_since", position_m=PAIRS_8_M, died=(3,)),
+    Scenario(name="8_gain_scatter", position_m=PAIRS_8_M, gain_scatter=0.02),
     Scenario(name="8_15_k", position_m=PAIRS_8_M, swing_k=15.0),
     Scenario(name="8_15_k_200_weighed", position_m=PAIRS_8_M, swing_k=15.0, weighed=200),
 )

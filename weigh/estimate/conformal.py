@@ -2,9 +2,12 @@
 
 Split conformal prediction (Vovk, Gammerman and Shafer, 2005): where errors divided by their modelled u are
 exchangeable with those of weighed passes, an interval as wide as the k-th smallest of n such scores, with
-k = ceil(coverage (n + 1)), covers a new one with at least the coverage promised. That holds over sites; at
+k = coverage (n + 1), covers a new one with the coverage promised. Between two whole ranks it is interpolated,
+which keeps the promise where large errors are rarer than small ones. That holds over sites; at
 one site the width hangs on its two or three largest scores. The model is therefore counted as some passes
-of its own: scores as a normal error with the modelled u would have them. With many passes it fades.
+of its own: scores as a normal error with the modelled u would have them. With many passes it fades. It may
+widen the interval where few passes happened to err little; never narrow it, for a model that is overconfident
+would vouch for itself: the factor is the larger of the two, and keeps the promise whatever the model.
 """
 
 import math
@@ -24,7 +27,7 @@ WITHOUT_PROOF = 2.0
 """Factor on u while there are fewer: caution, not statistics."""
 
 MODEL_COUNTS = 19
-"""Scores that the model is worth. Chosen on simulated roads: it halves the factor's scatter over sites."""
+"""Scores that the model is worth, where they widen the interval. Chosen on simulated roads."""
 
 TWO_SIDED = NormalDist().inv_cdf(0.5 + COVERAGE / 2.0)
 """Half the width of the interval in standard deviations of a normal error: 1.96."""
@@ -36,15 +39,23 @@ def conformal_factor(score: Floats, *, model_counts: int = MODEL_COUNTS) -> floa
     Parameters
     ----------
     score : (n,), |error| / u of weighed passes that had no part in the estimate they are compared with
-    model_counts : how many scores the model is worth; with none the bound is distribution-free
+    model_counts : how many scores the model is worth; they can only widen the interval
     """
     if score.ndim != 1 or not (np.isfinite(score).all() and (score >= 0.0).all()):
         raise ConfigurationError("conformal scores must be finite and not negative")
     if len(score) < FEWEST:
         return max(WITHOUT_PROOF, float(score.max(initial=0.0)) / TWO_SIDED)
-    both = np.concatenate([score, _modelled(model_counts)])
-    rank = math.ceil(COVERAGE * (len(both) + 1) - 1e-9)
-    return float(np.partition(both, rank - 1)[rank - 1]) / TWO_SIDED
+    smoothed = np.concatenate([score, _modelled(model_counts)])
+    return max(_covering(score), _covering(smoothed)) / TWO_SIDED
+
+
+def _covering(score: Floats) -> float:
+    """Return the score of rank coverage (n + 1), in proportion between two of them."""
+    rank = COVERAGE * (len(score) + 1)
+    below = math.floor(rank + 1e-9)
+    places = [below - 1, min(below, len(score) - 1)]
+    low, high = np.partition(score, places)[places]
+    return float(low + max(rank - below, 0.0) * (high - low))
 
 
 @cache
