@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> Result:
             "one_thread_records_s": round(rates["one_thread"]),
             "cold_records_s": round(rates["cold"]),
             "distinct_keys": memory.keys,
-            "readings": len(memory.heads),
+            "readings": len(memory.readings.table),
             "missed_per_million_of_new_records": round(1e6 * rates["missed_of_new"]),
             "outcome_percent": _percent(found.outcome, len(OUTCOMES), [one.value for one in OUTCOMES]),
             "doubt_percent": _bit_percent(found.doubts, DOUBTS),

@@ -23,18 +23,27 @@ WHOLE = 1_000 * PPM
 
 DEDUCT, BOUND, LIMIT = range(3)
 
-CHUNK = 8_192
+CHUNK = 2_048
 """Records whose columns and notes the second memory holds; fewer make more, shorter reads."""
 MAX_AXLES = 16
-SHORT = 9
-"""Axles of nearly all vehicles."""
 
 KEY_WORDS = 3
 """Eight axles a word in the first two, a byte each; drive, kind and suspension in the third."""
 
-SIZE_SHIFT = 28
+SIZE_SHIFT = 14
 LIMIT_MASK = (1 << SIZE_SHIFT) - 1
-"""A group's limit, kg, and above it the number of its axles, in one number of 32 bits."""
+GROUP_BITS = 16
+GROUPS_A_WORD = 4
+GROUP_WORDS = MAX_AXLES // GROUPS_A_WORD
+"""A group's limit, in units of `Memory.limit_unit_kg`, and above it its number of axles; four in a word."""
+
+PART_BITS = 20
+PART_MASK = (1 << PART_BITS) - 1
+"""What the table of keys says of one: number of its reading plus one, of its head, and of its groups."""
+
+EDGES_AT_ONCE = 5
+NO_EDGE = 2**16 - 1
+"""The edges of the classes of spacing come in fives, filled up with one that no spacing reaches."""
 
 HEAD_LIMIT, HEAD_LOWER, HEAD_DOUBTS, HEAD_TRAIN = range(4)
 HEAD = 4
@@ -43,9 +52,12 @@ NO_LIMIT = 2**31 - 1
 AXLE_COUNT, LOAD, TYRES, SPACING, KIND, AIR, GROSS, SPEED, LENGTH, U_GROSS, U_AXLE, FLAGS, LANE = range(13)
 """Rows of `Rule.admitted`."""
 
-CERTIFIED, MPE, MIN_SPEED, MAX_SPEED, LANES, DIRECTION, SITE_LIMIT, SITE_LANES, WHY = range(9)
-CONTEXT = 9
-"""Columns of a context: `SITE_LIMIT` is `NO_LIMIT` where there is none, `WHY` the bits of what is missing."""
+MPE_BITS, SPEED_BITS, LIMIT_BITS, WHY_BITS, DIRECTION_BITS = 20, 19, 31, 32, 17
+MAX_SPEED_AT, DIRECTION_AT, SITE_LANES_AT = MPE_BITS + SPEED_BITS, WHY_BITS, WHY_BITS + DIRECTION_BITS
+CONTEXT = 4
+"""Words of a context, the fourth left empty. First: error to take off, slowest speed admitted, and slowest
+that is not any more. Second: site limit, `NO_LIMIT` where there is none, and lanes admitted, a bit each.
+Third: bits of what is missing, direction, number of lanes of the site."""
 
 
 class Rule(NamedTuple):
@@ -55,7 +67,6 @@ class Rule(NamedTuple):
     guard_k_milli: int
     default_u_gross_ppm: int
     default_u_axle_ppm: int
-    mpe_without_certificate_ppm: int
     max_axle_kg: int
     min_first_spacing_mm: int
     min_wheelbase_mm: int
@@ -78,12 +89,14 @@ class Rule(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Classes of spacings, and a `weigh.screening.readings.Snapshot`."""
+    """Edges of the classes of spacings, and of a `weigh.screening.readings.Snapshot` what decides."""
 
-    classes: NDArray[np.uint8]
+    edges_mm: NDArray[np.uint16]
     slots: NDArray[np.int64]
     heads: NDArray[np.int32]
-    groups: NDArray[np.int32]
+    groups: NDArray[np.int64]
+    limit_unit_kg: int
+    tyres: int
 
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -155,21 +168,26 @@ def adjudge_each(
         masses[1, row] = after_guard(measured_kg[row], guard_factor(u_ppm[row], guard_k_milli))
 
 
-# A hash table of keys: open addressing, the words of a key and the number of its reading plus one. A
+# A hash table of keys: open addressing, the words of a key and what is known of it. A
 # key's first word is never 0, as a vehicle has axles: 0 marks an empty slot.
+
+
+@_compiled
+def home_slot(slots: Any, first: Any, second: Any, third: Any) -> Any:
+    """Return the slot where a key stands unless others came first."""
+    mixed = first * -7046029254386353131 + second * -4417276706812531889 + third * 1609587929392839161
+    mixed = (mixed ^ ((mixed >> 32) & 0xFFFFFFFF)) * -4658895280553007687
+    return (mixed >> 33) & (slots.shape[0] - 1)
 
 
 @_compiled
 def find_slot(slots: Any, first: Any, second: Any, third: Any) -> Any:
     """Return the slot of a key, or the empty one where it would stand."""
-    mask = slots.shape[0] - 1
-    mixed = first * -7046029254386353131 + second * -4417276706812531889 + third * 1609587929392839161
-    mixed = (mixed ^ ((mixed >> 32) & 0xFFFFFFFF)) * -4658895280553007687
-    slot = (mixed >> 33) & mask
+    slot = home_slot(slots, first, second, third)
     while slots[slot, 0] != 0 and not (
         slots[slot, 0] == first and slots[slot, 1] == second and slots[slot, 2] == third
     ):
-        slot = (slot + 1) & mask
+        slot = (slot + 1) & (slots.shape[0] - 1)
     return slot
 
 
@@ -191,12 +209,12 @@ def distinct_keys(known: Any, keys: Any, seen: Any) -> Any:
 
 
 @_compiled
-def insert_keys(slots: Any, keys: Any, numbers: Any) -> None:
-    """Add keys that are not there yet, with the number of each one's reading."""
+def insert_keys(slots: Any, keys: Any, values: Any) -> None:
+    """Add keys that are not there yet, with what is known of each."""
     for row in range(len(keys)):
         slot = find_slot(slots, keys[row, 0], keys[row, 1], keys[row, 2])
         slots[slot, :KEY_WORDS] = keys[row]
-        slots[slot, KEY_WORDS] = numbers[row] + 1
+        slots[slot, KEY_WORDS] = values[row]
 
 
 @_compiled
@@ -245,23 +263,27 @@ def screen_rows(
     room = min(CHUNK, end_row - begin_row)
     codes = np.zeros((8 * (KEY_WORDS - 1), room), dtype=np.uint8)
     key = np.zeros((KEY_WORDS, room), dtype=np.int64)
-    reading = np.zeros(room, dtype=np.int32)
+    known = np.zeros(room, dtype=np.int64)
+    others = np.zeros(room + 1, dtype=np.int64)
+    facts = np.zeros((3, room), dtype=np.int64)
+    classes = np.zeros(room, dtype=np.uint16)
     error = np.zeros(room, dtype=np.int64)
     sums = np.zeros((3, room), dtype=np.int32)
+    scale = np.zeros((4, room), dtype=np.int64)
+    group = np.zeros((GROUP_WORDS, room), dtype=np.int64)
     misses = 0
     for begin in range(begin_row, end_row, CHUNK):
         end = min(begin + CHUNK, end_row)
         count = end - begin
-        odd = _measure(begin, end, columns, rule, memory.classes, codes, sums)
+        odd = _measure(begin, end, columns, rule, memory, classes, codes, sums)
         if odd | _is_outside(begin, end, columns, rule, contexts.shape[0]):
             return misses, begin
         _pack(codes, key[0, :count], 0)
         _pack(codes, key[1, :count], 8)
         _pack_rest(begin, end, columns, key[2])
+        _look_up(memory.slots, key[0, :count], key[1, :count], key[2, :count], others, known)
         for i in range(count):
-            found = memory.slots[find_slot(memory.slots, key[0, i], key[1, i], key[2, i]), KEY_WORDS] - 1
-            reading[i] = max(found, 0)
-            if found < 0:
+            if known[i] == 0:
                 missed[begin_row + misses] = begin + i
                 for word in range(KEY_WORDS):
                     missed_keys[begin_row + misses, word] = key[word, i]
@@ -269,19 +291,22 @@ def screen_rows(
         if memory.heads.shape[0] == 0:
             continue
         if len(reading_of) > 0:
-            reading_of[begin:end] = reading[:count]
-        _read(begin, end, columns, memory.heads, rule, reading, findings)
-        _place(begin, end, columns, contexts, rule, findings, error)
+            for i in range(count):
+                reading_of[begin + i] = max((known[i] & PART_MASK) - 1, 0)
+        _read(begin, end, columns, memory.heads, rule, known, findings)
+        _place(begin, end, columns, contexts, rule, facts, findings, error)
         _weigh(begin, end, columns, rule, sums, findings)
         _lengthen(begin, end, columns, rule, sums[2], findings)
         _adjudge(begin, end, columns, rule, error, findings)
         _order(findings.reasons[begin:end], findings.over_kg[begin:end], rule, findings.outcome[begin:end])
-        _flag_axles(begin, end, width, columns, memory.groups, rule, reading, error, findings)
+        _flag_axles(begin, end, width, columns, memory, rule, known, error, scale, group, findings)
     return misses, -1
 
 
 @_compiled
-def _measure(begin: Any, end: Any, columns: Any, rule: Any, classes: Any, codes: Any, sums: Any) -> Any:
+def _measure(
+    begin: Any, end: Any, columns: Any, rule: Any, memory: Any, classes: Any, codes: Any, sums: Any
+) -> Any:
     """Write the code of each axle, and the sum of loads, heaviest axle and wheelbase; say if any is odd."""
     width = columns.load_kg.shape[0]
     axle_count = columns.axle_count[begin:end]
@@ -293,9 +318,9 @@ def _measure(begin: Any, end: Any, columns: Any, rule: Any, classes: Any, codes:
         if axle < width - 1:
             spacing_mm = columns.spacing_mm[axle, begin:end]
             odd |= _add_gap(axle, axle_count, spacing_mm, rule, sums[2])
-            _write_codes(spacing_mm, tyres, classes, codes[axle])
+            _write_codes(spacing_mm, tyres, memory, classes, codes[axle])
         else:
-            _write_last_codes(tyres, classes, codes[axle])
+            _write_last_codes(tyres, codes[axle])
     return odd
 
 
@@ -303,12 +328,12 @@ def _measure(begin: Any, end: Any, columns: Any, rule: Any, classes: Any, codes:
 def _add_axle(
     axle: Any, axle_count: Any, load_kg: Any, tyres: Any, rule: Any, total_kg: Any, heaviest_kg: Any
 ) -> Any:
-    lightest, heaviest = np.int32(0), np.int32(0)
+    together, heaviest = np.int32(0), np.int32(0)
     least, most, astray = np.int8(0), np.int8(0), np.uint8(0)
     for i in range(len(load_kg)):
         total_kg[i] += load_kg[i]
         heaviest_kg[i] = max(heaviest_kg[i], load_kg[i])
-        lightest = min(lightest, load_kg[i])
+        together |= load_kg[i]  # below 0 where any is
         heaviest = max(heaviest, load_kg[i])
     for i in range(len(load_kg)):
         least = min(least, tyres[i])
@@ -318,7 +343,7 @@ def _add_axle(
     for i in range(len(load_kg)):
         astray |= (tyres[i] < 0) & (load_kg[i] != 0)
     kg, tyre = rule.admitted[LOAD], rule.admitted[TYRES]
-    return (lightest < kg[0]) | (heaviest > kg[1]) | (least < tyre[0]) | (most > tyre[1]) | (astray != 0)
+    return (together < 0) | (heaviest > kg[1]) | (least < tyre[0]) | (most > tyre[1]) | (astray != 0)
 
 
 @_compiled
@@ -333,16 +358,26 @@ def _add_gap(axle: Any, axle_count: Any, spacing_mm: Any, rule: Any, wheelbase_m
 
 
 @_compiled
-def _write_codes(spacing_mm: Any, tyres: Any, classes: Any, codes: Any) -> None:
-    last = np.int64(classes.shape[0] - 1)
+def _write_codes(spacing_mm: Any, tyres: Any, memory: Any, classes: Any, codes: Any) -> None:
+    """Write one plus the tyres plus so many times the class: how many edges are not above the spacing."""
+    edges_mm = memory.edges_mm
+    classes[: len(spacing_mm)] = 0
+    for edge in range(0, len(edges_mm), EDGES_AT_ONCE):  # comparing costs less than looking up
+        first, second, third = edges_mm[edge], edges_mm[edge + 1], edges_mm[edge + 2]
+        fourth, fifth = edges_mm[edge + 3], edges_mm[edge + 4]
+        for i in range(len(spacing_mm)):
+            mm = spacing_mm[i]
+            three = np.uint16(mm >= first) + np.uint16(mm >= second) + np.uint16(mm >= third)
+            classes[i] += three + np.uint16(mm >= fourth) + np.uint16(mm >= fifth)
+    times = np.uint8(memory.tyres)
     for i in range(len(spacing_mm)):
-        codes[i] = classes[min(np.int64(spacing_mm[i]), last)] + tyres[i]
+        codes[i] = np.uint8(1) + times * np.uint8(classes[i]) + np.uint8(tyres[i])
 
 
 @_compiled
-def _write_last_codes(tyres: Any, classes: Any, codes: Any) -> None:
+def _write_last_codes(tyres: Any, codes: Any) -> None:
     for i in range(len(tyres)):
-        codes[i] = classes[0] + tyres[i]
+        codes[i] = np.uint8(1) + np.uint8(tyres[i])
 
 
 @_compiled
@@ -392,13 +427,30 @@ def _beyond(values: Any, lowest: Any, highest: Any) -> Any:
 
 
 @_compiled
-def _read(begin: Any, end: Any, columns: Any, heads: Any, rule: Any, reading: Any, findings: Any) -> None:
+def _look_up(slots: Any, first: Any, second: Any, third: Any, others: Any, known: Any) -> None:
+    """Write what is known of each key, or 0."""
+    for i in range(len(first)):
+        others[i] = home_slot(slots, first[i], second[i], third[i])
+    elsewhere: Any = 0
+    for i in range(len(first)):  # without a branch, so that many slots are on their way at once
+        slot = others[i]
+        at_home = (slots[slot, 0] == first[i]) & (slots[slot, 1] == second[i]) & (slots[slot, 2] == third[i])
+        known[i] = slots[slot, KEY_WORDS]
+        others[elsewhere] = i
+        elsewhere += np.int64(not at_home)
+    for place in range(elsewhere):
+        i = others[place]
+        known[i] = slots[find_slot(slots, first[i], second[i], third[i]), KEY_WORDS]
+
+
+@_compiled
+def _read(begin: Any, end: Any, columns: Any, heads: Any, rule: Any, known: Any, findings: Any) -> None:
     """Write what follows from the configuration alone."""
     u_gross_ppm, limit_kg = columns.u_gross_ppm[begin:end], findings.limit_kg[begin:end]
     lower_kg, doubts = findings.unconfirmed_axle_sum_kg[begin:end], findings.doubts[begin:end]
     train, flat = findings.train[begin:end], heads.reshape(-1)
     for i in range(len(limit_kg)):
-        head = np.int64(reading[i]) * HEAD
+        head = ((known[i] >> PART_BITS) & PART_MASK) * HEAD
         limit_kg[i] = flat[head + HEAD_LIMIT]
         lower_kg[i] = flat[head + HEAD_LOWER]
         doubts[i] = flat[head + HEAD_DOUBTS] | rule.undeclared_bit * (u_gross_ppm[i] == 0)
@@ -406,24 +458,30 @@ def _read(begin: Any, end: Any, columns: Any, heads: Any, rule: Any, reading: An
 
 
 @_compiled
-def _place(begin: Any, end: Any, columns: Any, contexts: Any, rule: Any, findings: Any, error: Any) -> None:
+def _place(
+    begin: Any, end: Any, columns: Any, contexts: Any, rule: Any, facts: Any, findings: Any, error: Any
+) -> None:
     """Write what follows from the place and its papers: site limit, error to take off, first reasons."""
     speed_m_h, lanes = columns.speed_m_h[begin:end], columns.lane[begin:end]
     directions, places = columns.direction[begin:end], columns.context[begin:end]
     limit_kg, reasons = findings.limit_kg[begin:end], findings.reasons[begin:end]
-    flat = contexts.reshape(-1)
+    flat, papers, bounds, sites = contexts.reshape(-1), facts[0], facts[1], facts[2]
     for i in range(len(places)):
         place = np.int64(places[i]) * CONTEXT
-        speed, lane = np.int64(speed_m_h[i]), np.int64(lanes[i])
-        certified = flat[place + CERTIFIED]
-        error[i] = flat[place + MPE] if certified else rule.mpe_without_certificate_ppm
-        limit_kg[i] = min(np.int64(limit_kg[i]), flat[place + SITE_LIMIT])
-        too_slow, too_fast = speed < flat[place + MIN_SPEED], speed > flat[place + MAX_SPEED]
-        why = flat[place + WHY]
-        why |= rule.speed_bit * (certified & (too_slow | too_fast))
-        why |= rule.lane_bit * (certified & ~(flat[place + LANES] >> (lane - 1)))
-        why |= rule.direction_bit * (np.int64(directions[i]) != flat[place + DIRECTION])
-        why |= rule.site_lane_bit * (lane > flat[place + SITE_LANES])
+        papers[i], bounds[i], sites[i] = flat[place], flat[place + 1], flat[place + 2]
+    for i in range(len(places)):
+        lane, paper, bound, site = np.int64(lanes[i]), papers[i], bounds[i], sites[i]
+        speed = np.int64(speed_m_h[i])
+        error[i] = paper & ((1 << MPE_BITS) - 1)
+        limit_kg[i] = min(np.int64(limit_kg[i]), bound & ((1 << LIMIT_BITS) - 1))
+        too_slow = speed < (paper >> MPE_BITS) & ((1 << SPEED_BITS) - 1)
+        too_fast = speed >= paper >> MAX_SPEED_AT
+        why = np.int64(site & ((1 << WHY_BITS) - 1))
+        why |= rule.speed_bit * np.int64(too_slow | too_fast)
+        why |= rule.lane_bit * (1 - ((bound >> (LIMIT_BITS + lane - 1)) & 1))
+        registered = (site >> DIRECTION_AT) & ((1 << DIRECTION_BITS) - 1)
+        why |= rule.direction_bit * np.int64(np.int64(directions[i]) != registered)
+        why |= rule.site_lane_bit * np.int64(lane > site >> SITE_LANES_AT)
         reasons[i] = why
 
 
@@ -507,38 +565,35 @@ def _flag_axles(
     end: Any,
     width: Any,
     columns: Any,
-    groups: Any,
+    memory: Any,
     rule: Any,
-    reading: Any,
+    known: Any,
     error: Any,
+    scale: Any,
+    group: Any,
     findings: Any,
 ) -> None:
     """Write a bit for each group over its limit, at the group's first axle."""
     load_kg, u_axle_ppm = columns.load_kg, columns.u_axle_ppm[begin:end]
-    flags = findings.axle_flags[begin:end]
-    scale = np.empty((4, len(flags)), dtype=np.int64)
-    group = np.empty((MAX_AXLES, len(flags)), dtype=np.int32)
+    flags, flat = findings.axle_flags[begin:end], memory.groups.reshape(-1)
     for i in range(len(flags)):
         u = np.int64(u_axle_ppm[i])
         scale[0, i], scale[1, i], scale[2, i] = terms(error[i], rule.formula)
         scale[3, i] = guard_factor(u if u > 0 else rule.default_u_axle_ppm, rule.guard_k_milli)
         flags[i] = 0
-    few = width <= SHORT
-    for i in range(len(flags)):  # the lengths of the inner loops are known: they are unrolled
-        row = np.int64(reading[i])
-        if few:
-            for axle in range(SHORT):
-                group[axle, i] = groups[row, axle]
-        else:
-            for axle in range(MAX_AXLES):
-                group[axle, i] = groups[row, axle]
+    for i in range(len(flags)):
+        row = (known[i] >> (2 * PART_BITS)) * GROUP_WORDS
+        for word in range(GROUP_WORDS):
+            group[word, i] = flat[row + word]
     for axle in range(width):
         second, third = min(axle + 1, width - 1), min(axle + 2, width - 1)
         _flag_one(
-            group[axle],
+            group[axle // GROUPS_A_WORD],
+            GROUP_BITS * (axle % GROUPS_A_WORD),
             load_kg[axle, begin:end],
             load_kg[second, begin:end],
             load_kg[third, begin:end],
+            memory.limit_unit_kg,
             scale,
             np.uint16(1 << axle),
             flags,
@@ -547,10 +602,19 @@ def _flag_axles(
 
 @_compiled
 def _flag_one(
-    group: Any, first_kg: Any, second_kg: Any, third_kg: Any, scale: Any, bit: Any, flags: Any
+    word: Any,
+    shift: Any,
+    first_kg: Any,
+    second_kg: Any,
+    third_kg: Any,
+    limit_unit_kg: Any,
+    scale: Any,
+    bit: Any,
+    flags: Any,
 ) -> None:
     for i in range(len(flags)):
-        size, limit = group[i] >> np.int32(SIZE_SHIFT), group[i] & np.int32(LIMIT_MASK)
+        group = word[i] >> shift
+        size, limit = (group >> SIZE_SHIFT) & 3, (group & LIMIT_MASK) * limit_unit_kg
         load = first_kg[i] + np.int32(size > 1) * second_kg[i] + np.int32(size > 2) * third_kg[i]
-        over = exceeds(np.int64(load), np.int64(limit), scale[0, i], scale[1, i], scale[2, i], scale[3, i])
+        over = exceeds(np.int64(load), limit, scale[0, i], scale[1, i], scale[2, i], scale[3, i])
         flags[i] |= bit * np.uint16((size > 0) & over)

@@ -24,19 +24,16 @@ from domain.law import LimitTables
 from domain.refusals import RefusalCode
 from domain.screening import Outcome
 from weigh.screening._screen_kernel import (
-    CERTIFIED,
     CONTEXT,
-    DIRECTION,
+    DIRECTION_AT,
+    DIRECTION_BITS,
     KEY_WORDS,
-    LANES,
-    MAX_SPEED,
-    MIN_SPEED,
-    MPE,
+    LIMIT_BITS,
+    MAX_SPEED_AT,
+    MPE_BITS,
     NO_LIMIT,
-    SITE_LANES,
-    SITE_LIMIT,
-    WHY,
-    Memory,
+    SITE_LANES_AT,
+    SPEED_BITS,
     Rule,
     screen_rows,
 )
@@ -60,7 +57,7 @@ OUTCOMES = (Outcome.UNUSABLE, Outcome.STATISTICS_ONLY, Outcome.OVERLOADED, Outco
 
 _BLOCK = 1 << 20
 _SHARE = 1 << 16
-"""Rows between two looks at what was missed, and rows given to a thread at once."""
+"""Rows before the first look at what was missed, and rows given to a thread at once."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ def screen_bulk(
         The tables lack a row.
     """
     memory = memory_for(tables)
-    run = _Pass(columns, memory, _compiled_rule(rule), keep_readings=False)
+    run = _Pass(columns, memory, rule, keep_readings=False)
     _screen_all(run, memory, threads or _processors())
     return run.findings
 
@@ -142,7 +139,7 @@ def screen_with_readings(
     memory = memory_for(tables)
     snapshot, wanted = memory.snapshot, np.empty((0, KEY_WORDS), dtype=np.int64)
     while True:
-        run = _Pass(columns, memory, _compiled_rule(rule), keep_readings=True)
+        run = _Pass(columns, memory, rule, keep_readings=True)
         misses = run.screen(snapshot, 0, len(columns))
         if not misses:
             return run.findings, snapshot.readings.take(run.reading)
@@ -155,17 +152,17 @@ class _Pass:
     """One pass over some records: what goes in and what comes out."""
 
     def __init__(
-        self, columns: RecordColumns, memory: ReadingMemory, rule: Rule, *, keep_readings: bool
+        self, columns: RecordColumns, memory: ReadingMemory, decision: DecisionRule, *, keep_readings: bool
     ) -> None:
         count = len(columns)
         self.records = columns
-        self.rule = rule
+        self.decision, self._rule = decision, _compiled_rule(decision)
         self.reading = np.empty(count if keep_readings else 0, dtype=np.int32)
         self.missed = np.empty(count, dtype=np.int64)
         self.missed_keys = np.empty((count, KEY_WORDS), dtype=np.int64)
-        self._classes = memory.classes
+        self._memory = memory
         self._columns = _Columns(**{name: getattr(columns, name) for name in DTYPES})
-        self._contexts = _context_rows(columns.contexts)
+        self._contexts = _context_rows(columns.contexts, decision)
         self._findings = _Findings(**{name: np.empty(count, dtype) for name, dtype in _FINDINGS.items()})
 
     @property
@@ -180,8 +177,8 @@ class _Pass:
             end,
             self._columns,
             self._contexts,
-            Memory(self._classes, snapshot.slots, snapshot.heads, snapshot.groups),
-            self.rule,
+            self._memory.compiled(snapshot),
+            self._rule,
             self._findings,
             self.reading,
             self.missed,
@@ -203,10 +200,11 @@ class _Pass:
 
 def _screen_all(run: _Pass, memory: ReadingMemory, threads: int) -> None:
     """Screen in blocks, each spread over threads; then learn what was missed, and screen those rows again."""
-    count = len(run.records)
+    count, last, block = len(run.records), 0, _BLOCK
     with ThreadPoolExecutor(threads) as pool:
-        for first in range(0, count, _BLOCK):
-            last = min(first + _BLOCK, count)
+        while last < count:
+            first, last = last, min(last + block, count)
+            block *= 2  # less and less is missed, and at each look threads wait for one another
             begins = list(range(first, last, _SHARE))
             share = partial(_share, run, memory.snapshot, last)
             misses = list(pool.map(share, begins)) if threads > 1 and len(begins) > 1 else map(share, begins)
@@ -224,7 +222,7 @@ def _share(run: _Pass, snapshot: Snapshot, last: int, begin: int) -> int:
 def _screen_missed(run: _Pass, memory: ReadingMemory, places: Ints) -> None:
     rows = run.missed[places]
     snapshot = memory.learn(run.missed_keys[places])
-    again = _Pass(run.records.take(rows), memory, run.rule, keep_readings=False)
+    again = _Pass(run.records.take(rows), memory, run.decision, keep_readings=False)
     again.screen(snapshot, 0, len(rows))
     run.put(rows, again.findings)
 
@@ -233,18 +231,22 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _context_rows(contexts: ContextTable) -> Ints:
+def _context_rows(contexts: ContextTable, rule: DecisionRule) -> Ints:
     """Return the contexts as the compiled pass reads them, (C, CONTEXT)."""
-    rows = np.empty((len(contexts), CONTEXT), dtype=np.int64)
-    rows[:, CERTIFIED] = contexts.certified
-    rows[:, MPE] = contexts.mpe_ppm
-    rows[:, MIN_SPEED] = contexts.min_speed_m_h
-    rows[:, MAX_SPEED] = contexts.max_speed_m_h
-    rows[:, LANES] = contexts.certified_lanes
-    rows[:, DIRECTION] = contexts.direction
-    rows[:, SITE_LIMIT] = np.where(contexts.site_limit_kg > 0, contexts.site_limit_kg, NO_LIMIT)
-    rows[:, SITE_LANES] = contexts.site_lanes
-    rows[:, WHY] = contexts.missing << REASONS.index(MISSING[0])
+    certified = contexts.certified  # where not, no speed or lane is outside it
+    mpe = np.where(certified, contexts.mpe_ppm, rule.mpe_without_certificate_ppm)
+    beyond = (1 << SPEED_BITS) - 1  # above any speed admitted
+    slowest = np.where(certified, contexts.min_speed_m_h.clip(0, beyond), 0)
+    too_fast = np.where(certified, contexts.max_speed_m_h.clip(-1, beyond - 1) + 1, beyond)
+    limit = np.where(contexts.site_limit_kg > 0, contexts.site_limit_kg, NO_LIMIT).clip(max=NO_LIMIT)
+    lanes = np.where(certified, contexts.certified_lanes, -1) & ((1 << 16) - 1)
+    named = (contexts.direction >= 0) & (contexts.direction < 1 << 16)
+    direction = np.where(named, contexts.direction, (1 << DIRECTION_BITS) - 1)  # which no record's is
+    rows = np.zeros((len(contexts), CONTEXT), dtype=np.int64)
+    rows[:, 0] = mpe | slowest << MPE_BITS | too_fast << MAX_SPEED_AT
+    rows[:, 1] = limit | lanes << LIMIT_BITS
+    rows[:, 2] = contexts.missing << REASONS.index(MISSING[0]) | direction << DIRECTION_AT
+    rows[:, 2] |= contexts.site_lanes.clip(0, 16) << SITE_LANES_AT
     return rows
 
 
@@ -257,7 +259,6 @@ def _compiled_rule(rule: DecisionRule) -> Rule:
         guard_k_milli=rule.guard_k_milli,
         default_u_gross_ppm=rule.default_u_gross_ppm,
         default_u_axle_ppm=rule.default_u_axle_ppm,
-        mpe_without_certificate_ppm=rule.mpe_without_certificate_ppm,
         max_axle_kg=MAX_AXLE_KG,
         min_first_spacing_mm=MIN_FIRST_SPACING_MM,
         min_wheelbase_mm=MIN_WHEELBASE_MM,

@@ -9,7 +9,9 @@ itself (`weigh.screening.limits`) is asked once for each key, with a spacing of 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import gcd
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,17 @@ from domain.errors import ConfigurationError
 from domain.events import MAX_AXLES
 from domain.law import LimitTables
 from weigh.screening._screen_kernel import (
+    EDGES_AT_ONCE,
+    GROUP_BITS,
+    GROUP_WORDS,
+    GROUPS_A_WORD,
+    HEAD,
     KEY_WORDS,
     LIMIT_MASK,
+    NO_EDGE,
+    PART_BITS,
     SIZE_SHIFT,
+    Memory,
     distinct_keys,
     insert_keys,
     rehash,
@@ -128,43 +138,40 @@ class Snapshot:
 
     Attributes
     ----------
-    slots : (S, 4) int64, a hash table: three words of key, and the number of the reading plus one
-    heads : (K, 4) int32, legal limit, unconfirmed axle sum, doubts, train
-    groups : (K, MAX_AXLES) int32, limit and, above `SIZE_SHIFT`, size of the group that begins here
-    readings : the readings in full
+    slots : (S, 4) int64, a hash table: three words of key, and where what is known of it stands
+    heads : (H, 4) int32, legal limit, unconfirmed axle sum, doubts, train: each combination once
+    groups : (G, GROUP_WORDS) int64, size and limit of the group that begins at each axle, each row once
+    where : (K,) int64, for each reading its number plus one and the rows of its head and groups
+    readings : the readings in full, which differ in more than decides
     keys : how many keys are known
     generation : how often the memory began anew: only within one are the numbers of readings the same
     """
 
     slots: Ints
     heads: NDArray[np.int32]
-    groups: NDArray[np.int32]
+    groups: Ints
+    where: Ints
     readings: Readings
     keys: int
     generation: int
 
-    @classmethod
-    def of(cls, slots: Ints, readings: Readings, keys: int, generation: int) -> "Snapshot":
-        """Return the snapshot with what the compiled pass needs of the readings drawn out."""
-        heads = (
-            readings.single("limit_kg"),
-            readings.unconfirmed_axle_sum_kg,
-            readings.doubts,
-            readings.single("train"),
-        )
-        group_limit = readings.by_axle("group_limit_kg")
-        if (group_limit > LIMIT_MASK).any():
-            raise ConfigurationError(
-                f"an axle limit is above {LIMIT_MASK} kg; correct domain/law/gb1589.toml"
-            )
-        return cls(
-            slots=slots,
-            heads=np.ascontiguousarray(np.stack(heads, axis=1), dtype=np.int32),
-            groups=np.ascontiguousarray(readings.by_axle("size") << SIZE_SHIFT | group_limit),
-            readings=readings,
-            keys=keys,
-            generation=generation,
-        )
+
+class _Distinct:
+    """Rows of which each is kept once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+
+    def add(self, rows: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
+        """Return the number of each row, and the rows that were not known."""
+        numbers, fresh = np.empty(len(rows), dtype=np.int64), []
+        for row, content in enumerate(rows):
+            key = content.tobytes()
+            if key not in self._numbers:
+                self._numbers[key] = len(self._numbers)
+                fresh.append(row)
+            numbers[row] = self._numbers[key]
+        return numbers, rows[fresh]
 
 
 class ReadingMemory:
@@ -181,12 +188,21 @@ class ReadingMemory:
                 f"the axle limits have {len(self._edges)} spacing bounds, and only {_MAX_CLASS - 1} can be "
                 "told apart; join rows in domain/law/gb1589.toml"
             )
-        spacing = np.arange(self._edges[-1] + 1)
-        known = 1 + np.searchsorted(self._edges, spacing, side="right")
-        self.classes: NDArray[np.uint8] = (1 + _TYRES * np.where(spacing > 0, known, 0)).astype(np.uint8)
+        self._edges_mm = _in_fives([1, *self._edges.clip(max=NO_EDGE)])
+        self._limit_unit_kg = gcd(*(row.limit_kg for row in tables.axle))
+        if any(row.limit_kg // self._limit_unit_kg > LIMIT_MASK for row in tables.axle):
+            raise ConfigurationError(
+                f"the axle limits are multiples of {self._limit_unit_kg} kg, and one is above {LIMIT_MASK} "
+                "times that; round them in domain/law/gb1589.toml"
+            )
         self._lock = Lock()
-        self._numbers: dict[bytes, int] = {}
         self.snapshot = self._begin(generation=0)
+
+    def compiled(self, snapshot: Snapshot) -> Memory:
+        """Return a snapshot as the compiled pass reads it."""
+        return Memory(
+            self._edges_mm, snapshot.slots, snapshot.heads, snapshot.groups, self._limit_unit_kg, _TYRES
+        )
 
     def learn(self, keys: Ints) -> Snapshot:
         """Return a snapshot that knows all of these keys, (M, KEY_WORDS) with M up to `MAX_KEYS`."""
@@ -194,7 +210,6 @@ class ReadingMemory:
             known = self.snapshot
             new = distinct_keys(known.slots, keys, np.zeros((_slots_for(len(keys)), 4), dtype=np.int64))
             if known.keys + len(new) > MAX_KEYS:
-                self._numbers.clear()
                 known = self._begin(known.generation + 1)
                 new = distinct_keys(known.slots, keys, np.zeros((_slots_for(len(keys)), 4), dtype=np.int64))
             if len(new):
@@ -202,27 +217,50 @@ class ReadingMemory:
             return self.snapshot
 
     def _begin(self, generation: int) -> Snapshot:
-        nothing = Readings(np.zeros((0, _AXLES_FROM + MAX_AXLES * len(_BY_AXLE)), dtype=np.int32))
-        slots = np.zeros((_FEWEST_SLOTS, KEY_WORDS + 1), dtype=np.int64)
-        return Snapshot.of(slots, nothing, 0, generation)
+        self._readings, self._heads, self._groups = _Distinct(), _Distinct(), _Distinct()
+        return Snapshot(
+            slots=np.zeros((_FEWEST_SLOTS, KEY_WORDS + 1), dtype=np.int64),
+            heads=np.zeros((0, HEAD), dtype=np.int32),
+            groups=np.zeros((0, GROUP_WORDS), dtype=np.int64),
+            where=np.zeros(0, dtype=np.int64),
+            readings=Readings(np.zeros((0, _AXLES_FROM + MAX_AXLES * len(_BY_AXLE)), dtype=np.int32)),
+            keys=0,
+            generation=generation,
+        )
 
     def _extended(self, known: Snapshot, new: Ints) -> Snapshot:
-        found, numbers = [known.readings.table], []
+        tables, heads, groups = [known.readings.table], [known.heads], [known.groups]
+        where, numbers = [known.where], []
         for part in _parts(new):
-            table = Readings.of(self.configurations(part), self._tables).table
-            fresh = []
-            for row in range(len(table)):
-                content = table[row].tobytes()
-                if content not in self._numbers:
-                    self._numbers[content] = len(self._numbers)
-                    fresh.append(row)
-                numbers.append(self._numbers[content])
-            found.append(table[fresh])
-        keys = known.keys + len(new)
+            number, fresh = self._readings.add(Readings.of(self.configurations(part), self._tables).table)
+            head, fresh_heads = self._heads.add(_heads(Readings(fresh)))
+            group, fresh_groups = self._groups.add(self._packed_groups(Readings(fresh)))
+            reading = sum(map(len, where)) + np.arange(1, len(fresh) + 1)
+            where.append(reading | head << PART_BITS | group << 2 * PART_BITS)
+            numbers.append(number)
+            tables.append(fresh)
+            heads.append(fresh_heads)
+            groups.append(fresh_groups)
+        keys, all_where = known.keys + len(new), np.concatenate(where)
         slots = np.zeros((max(_slots_for(keys), len(known.slots)), KEY_WORDS + 1), dtype=np.int64)
         rehash(known.slots, slots)
-        insert_keys(slots, new, np.array(numbers, dtype=np.int64))
-        return Snapshot.of(slots, Readings(np.concatenate(found)), keys, known.generation)
+        insert_keys(slots, new, all_where[np.concatenate(numbers)])
+        return Snapshot(
+            slots=slots,
+            heads=np.concatenate(heads),
+            groups=np.concatenate(groups),
+            where=all_where,
+            readings=Readings(np.concatenate(tables)),
+            keys=keys,
+            generation=known.generation,
+        )
+
+    def _packed_groups(self, readings: Readings) -> Ints:
+        limit = readings.by_axle("group_limit_kg").astype(np.int64) // self._limit_unit_kg
+        group = (readings.by_axle("size").astype(np.int64) << SIZE_SHIFT | limit).reshape(
+            -1, GROUP_WORDS, GROUPS_A_WORD
+        )
+        return np.asarray((group << GROUP_BITS * np.arange(GROUPS_A_WORD)).sum(axis=2))
 
     def configurations(self, keys: Ints) -> Configurations:
         """Return one vehicle for each key, its spacings as far apart as their class begins."""
@@ -247,6 +285,21 @@ class ReadingMemory:
 def memory_for(tables: LimitTables) -> ReadingMemory:
     """Return the memory for these tables; tables of other days with the same rows share it."""
     return ReadingMemory(tables)
+
+
+def _heads(readings: Readings) -> NDArray[np.int32]:
+    heads = (
+        readings.single("limit_kg"),
+        readings.unconfirmed_axle_sum_kg,
+        readings.doubts,
+        readings.single("train"),
+    )
+    return np.ascontiguousarray(np.stack(heads, axis=1), dtype=np.int32)
+
+
+def _in_fives(edges_mm: list[int]) -> NDArray[np.uint16]:
+    filler = [NO_EDGE] * (-len(edges_mm) % EDGES_AT_ONCE)
+    return np.array([*edges_mm, *filler], dtype=np.uint16)
 
 
 def _slots_for(keys: int) -> int:
