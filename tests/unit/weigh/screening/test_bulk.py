@@ -246,6 +246,44 @@ def test_a_certificate_of_an_impossible_error_is_refused() -> None:
         record_columns([vehicle("sd", (3_500,))], [place])
 
 
+@pytest.mark.parametrize(
+    ("figures", "reasons"),
+    [
+        ({"max_speed_m_h": 10**9}, set()),
+        ({"max_speed_m_h": 300_000}, set()),
+        ({"max_speed_m_h": 299_999}, {"speed-outside-certificate"}),
+        ({"max_speed_m_h": 10**9, "min_speed_m_h": 300_000}, set()),
+        ({"max_speed_m_h": 10**9, "min_speed_m_h": 300_001}, {"speed-outside-certificate"}),
+        ({"max_speed_m_h": 10**9, "min_speed_m_h": 10**9}, {"speed-outside-certificate"}),
+        ({"certified": False}, set()),
+        ({"max_speed_m_h": 10**9, "certified_lanes": (1 << 62) - 1 - (1 << 15)}, {"lane-not-on-certificate"}),
+        ({"certified": False, "certified_lanes": 0}, set()),
+        ({"max_speed_m_h": 10**9, "site_lanes": 10**6}, set()),
+        ({"max_speed_m_h": 10**9, "site_lanes": 15}, {"lane-not-at-site"}),
+        ({"max_speed_m_h": 10**9, "direction": -1}, {"direction-not-registered"}),
+        ({"max_speed_m_h": 10**9, "direction": 1 << 16}, {"direction-not-registered"}),
+        ({"max_speed_m_h": 10**9, "site_limit_kg": 10**12, "mpe_ppm": PPM}, set()),
+    ],
+)
+def test_a_place_is_read_rightly_up_to_the_greatest_figures(
+    figures: dict[str, Any], reasons: set[str]
+) -> None:
+    place = context(lanes=16, certificate=CERTIFICATE.model_copy(update={"lanes": (16,), "min_speed_m_h": 0}))
+    one = record_columns([vehicle("sd", (4_000,), 30_000, speed_m_h=300_000, lane=16)], [place])
+    contexts = {
+        name: np.array([value], dtype=getattr(one.contexts, name).dtype) for name, value in figures.items()
+    }
+    found = screen_bulk(replace(one, contexts=replace(one.contexts, **contexts)), TABLES, RULE)
+    assert {code for bit, code in enumerate(REASONS) if found.reasons[0] >> bit & 1} == reasons
+    assert found.limit_kg[0] == 18_000
+
+
+def test_axle_limits_too_fine_for_the_compiled_pass_are_refused() -> None:
+    rows = [row.model_copy(update={"limit_kg": row.limit_kg + 1}) for row in TABLES.axle]
+    with pytest.raises(ConfigurationError, match="multiples of"):
+        memory_for(replace(TABLES, axle=tuple(rows)))
+
+
 def test_axles_reported_as_driven_that_cannot_be_are_not_counted() -> None:
     plain = record_columns([vehicle("sddd", (3_400, 1_350, 7_000))], [context()])
     odd = replace(plain, driven=np.array([0b1111_0000_0000_0001], dtype=np.uint16))
