@@ -270,7 +270,7 @@ def test_a_place_is_read_rightly_up_to_the_greatest_figures(
 ) -> None:
     place = context(lanes=16, certificate=CERTIFICATE.model_copy(update={"lanes": (16,), "min_speed_m_h": 0}))
     one = record_columns([vehicle("sd", (4_000,), 30_000, speed_m_h=300_000, lane=16)], [place])
-    contexts = {
+    contexts: dict[str, Any] = {
         name: np.array([value], dtype=getattr(one.contexts, name).dtype) for name, value in figures.items()
     }
     found = screen_bulk(replace(one, contexts=replace(one.contexts, **contexts)), TABLES, RULE)
