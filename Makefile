@@ -56,4 +56,4 @@ lock: $(READY)
 	  --override overrides.txt --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache weigh/__pycache__

@@ -11,8 +11,9 @@ above the lowest four; a figure with any other byte is `_ODD` or more.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from weigh._jit import njit
 
 BLANK, RECORD, HOUR_MISSING, HOUR_WITHOUT_TRUCKS, REJECTED = range(5)
 

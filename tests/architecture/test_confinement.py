@@ -16,6 +16,7 @@ CONFINED = {
     "numpy": {"weigh", "plate_recognition", "simulators"},
     "scipy": {"weigh"},
     "numba": {"weigh"},
+    "llvmlite": {"weigh"},
     "pyarrow": {"store"},
     "matplotlib": {"service"},
     "cv2": {"plate_recognition"},

@@ -6,16 +6,16 @@ a configuration is not here: a record's configuration becomes a key, and the key
 readings (`weigh.screening.readings`). All arithmetic is on whole numbers, which no value that
 `weigh.screening.record_columns` admits can bring to 2^53.
 
-One module, and figures as arguments, because the compiler's cache looks at a function's own file only:
-a formula or a figure of another module, once compiled in, would outlive its change.
+One module, which the compiler sees whole; the law's figures come as arguments, as they differ by day.
 """
 # ruff: noqa: PLR0917 - compiled functions know no keyword-only arguments
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from weigh._jit import njit
 
 PPM = 1_000_000
 WHOLE = 1_000 * PPM

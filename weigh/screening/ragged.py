@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from domain.errors import InputRefused
 from domain.events import MAX_AXLES
 from domain.refusals import RefusalCode
 from domain.registry import StationContext
+from weigh._jit import njit
 from weigh.screening.record_columns import DTYPES, ContextTable, RecordColumns
 
 Ragged = tuple[NDArray[Any], NDArray[Any]]

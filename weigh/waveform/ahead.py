@@ -7,8 +7,10 @@ two times add up. Asking changes no figure.
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from weigh._jit import njit
 
 _LINE = 64
 """Bytes that arrive at once. Where a line is longer it is asked for more than once, which does no harm."""

@@ -9,10 +9,10 @@ speed at that very moment: W = (v + a t) / L x integral of (s - baseline) (COST 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from domain.events import MAX_AXLES
+from weigh._jit import njit
 from weigh.waveform.pulses import CLIPPED, UNUSED, Pulses
 
 FORWARD, BACKWARD, MIXED = 1, -1, 0

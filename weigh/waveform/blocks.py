@@ -17,9 +17,9 @@ from math import floor
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from domain.errors import ConfigurationError
+from weigh._jit import njit
 from weigh.waveform.criteria import Criteria
 from weigh.waveform.layout import Layout
 

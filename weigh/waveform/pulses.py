@@ -9,9 +9,9 @@ a whole pulse the error of that cancels to first order, as its slopes sum to not
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from weigh._jit import njit
 from weigh.waveform.ahead import ask_for
 from weigh.waveform.blocks import sum_blocks
 from weigh.waveform.criteria import Criteria

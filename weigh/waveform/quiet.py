@@ -10,8 +10,8 @@ may wander. A strip with too few of them is left out rather than guessed at.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from weigh._jit import njit
 from weigh.waveform.ahead import ask_for
 
 STRETCH = 16
