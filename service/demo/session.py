@@ -61,7 +61,9 @@ async def run_demo(settings: Settings, options: DemoOptions) -> bool:
     registry = parse_registry(await scenario_registry(), source="the simulators' registry")
     supervisor = Supervisor(options.data / "logs")
     try:
-        with console.status("starting database, broker, ingest, work and web"):
+        with console.status(
+            "starting database, broker, ingest, work and web; the first start compiles for half a minute"
+        ):
             running = await start_system(supervisor, settings, demo=True)
         settings = running.settings
         accounts = await _prepare(settings, registry)
