@@ -89,16 +89,17 @@ def read_w_records(lines: Iterable[str]) -> Iterator[WRecord | HourMark | Reject
 def read_w_line(line: str | bytes, line_number: int) -> WRecord | HourMark | RejectedLine | None:
     """Return what one line says, None where it is blank.
 
-    Bytes are shown as UTF-8, escaped where they are none: a W record is ASCII, so nothing hangs on it.
+    Bytes are read as UTF-8; one that is none stays one character, or all columns behind it would move.
     """
-    text = line.decode("utf-8", "backslashreplace") if isinstance(line, bytes) else line
+    text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
     text = text.rstrip(_BLANKS)
     if not text:
         return None
     try:
         return _record(text, line_number)
     except InputRefused as refusal:
-        return RejectedLine(line_number, text, refusal.code, f"line {line_number}: {refusal.detail}")
+        spelt = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return RejectedLine(line_number, spelt, refusal.code, f"line {line_number}: {refusal.detail}")
 
 
 def vehicle_kind(vehicle_class: int) -> VehicleKind:

@@ -96,6 +96,13 @@ def test_generated_and_spoilt_lines() -> None:
     assert min(kinds) > GENERATED // 200, "some kind of line was hardly met"
 
 
+def test_a_byte_that_is_no_text_moves_no_column() -> None:
+    """Spelt out as four characters it would push the rest into the columns of another record."""
+    line = b"W\x80" + b"W1701811531201211071609   05788605112100151123000045137300214098150048"[5:] + b"10831"
+    columns = assert_the_same(line)
+    assert (len(columns.line), len(columns.rejected)) == (0, 1)
+
+
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("last", [b"", b"\n"])
 def test_lines_of_one_length_and_a_last_one_without_its_end(ending: bytes, last: bytes) -> None:
