@@ -89,3 +89,25 @@ class StationContext(_Model):
             "no-legal-basis": self.legal_basis,
         }
         return tuple(code for code, fact in facts.items() if fact is None)
+
+
+UNREGISTERED = StationContext(
+    station=StationId("unregistered"),
+    device=DeviceId("unregistered"),
+    site=Site(
+        site_id=SiteId("unregistered"),
+        name="",
+        road="",
+        stake="",
+        direction=UNKNOWN_DIRECTION,
+        lanes=0,
+        gross_limit_kg=None,
+        completeness_profile="standard",
+        valid_from=date.min,
+        valid_to=None,
+    ),
+    certificate=None,
+    announcement=None,
+    legal_basis=None,
+)
+"""Stands for no context at all: nothing is in force, no direction and no lane is registered."""

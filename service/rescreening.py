@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.errors import ConfigurationError, InputRefused
-from domain.ids import DeviceId, SiteId, StationId, sha256_of
+from domain.ids import sha256_of
 from domain.law import LimitTables, limit_tables
 from domain.refusals import RefusalCode
-from domain.registry import UNKNOWN_DIRECTION, Site, StationContext
+from domain.registry import UNREGISTERED, StationContext
 from store.columnar import ColumnWriter, parquet_files, read_batches
 from store.columnar_records import RecordBatch, Words, tally
 from store.columnar_schemas import FINDINGS, RECORDS
@@ -23,27 +23,6 @@ from weigh.screening.by_day import screen_by_day
 from weigh.screening.columns import FLAGS, KINDS, TYRES
 from weigh.screening.held import outcome_with_held, reasons_with_held
 from weigh.screening.ragged import RaggedRecords, bits_to_lists, record_columns_of
-
-_NOWHERE = StationContext(
-    station=StationId("unregistered"),
-    device=DeviceId("unregistered"),
-    site=Site(
-        site_id=SiteId("unregistered"),
-        name="",
-        road="",
-        stake="",
-        direction=UNKNOWN_DIRECTION,
-        lanes=0,
-        gross_limit_kg=None,
-        completeness_profile="standard",
-        valid_from=date.min,
-        valid_to=None,
-    ),
-    certificate=None,
-    announcement=None,
-    legal_basis=None,
-)
-"""Stands for no context at all: nothing is in force, no direction and no lane is registered."""
 
 _TAKEN_AS = ["truck", "train"]
 
@@ -172,7 +151,7 @@ def _ragged(records: RecordBatch, contexts: Words) -> RaggedRecords:
 def _contexts(documents: Sequence[str]) -> list[StationContext]:
     """Return the contexts the documents say, behind the one of those that have none."""
     try:
-        return [_NOWHERE, *(StationContext.model_validate_json(one) for one in documents)]
+        return [UNREGISTERED, *(StationContext.model_validate_json(one) for one in documents)]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole document"

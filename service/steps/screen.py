@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from domain.events import Axle, WeighMessage, WeighRecord
-from domain.ids import DeviceId, SiteId, StationId
 from domain.law import LimitTables, limit_tables
-from domain.registry import Site, StationContext
+from domain.registry import UNREGISTERED, StationContext
 from domain.screening import Outcome, Screening
 from service.rule import rule_of
 from service.settings import Settings
@@ -22,26 +21,6 @@ from weigh import screen_records
 
 CLOCK_UNRELIABLE = "clock-unreliable"
 """Reason code: the station's clock is, by its own word or by its future time of sending, too far off."""
-
-_NOWHERE = StationContext(
-    station=StationId("warm-up"),
-    device=DeviceId("warm-up"),
-    site=Site(
-        site_id=SiteId("warm-up"),
-        name="",
-        road="",
-        stake="",
-        direction="up",
-        lanes=1,
-        gross_limit_kg=None,
-        completeness_profile="standard",
-        valid_from=date.min,
-        valid_to=None,
-    ),
-    certificate=None,
-    announcement=None,
-    legal_basis=None,
-)
 
 
 class Screener:
@@ -65,7 +44,7 @@ class Screener:
             spacings_mm=(4_000,),
         )
         tables = _tables(local_day(datetime.now(UTC)), self._confirmed_rows)
-        screen_records([record], [_NOWHERE], tables=tables, rule=self._rule)
+        screen_records([record], [UNREGISTERED], tables=tables, rule=self._rule)
 
     def screen(
         self,
