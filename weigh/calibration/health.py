@@ -18,6 +18,9 @@ from weigh.calibration import robust
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+_RUN = 10
+"""Axles in a row whose mean is taken as one observation: more than most vehicles have."""
+
 
 class Verdict(StrEnum):
     """What is wrong with a strip, the worst first."""
@@ -165,5 +168,9 @@ def _change(share: Floats) -> tuple[float, float]:
     third = len(share) // 3
     first, last = robust.mean(share[:third]), robust.mean(share[-third:])
     level = float(first.coefficient[0])
-    error = float(np.sqrt(first.covariance[0, 0] + last.covariance[0, 0]))
-    return float(last.coefficient[0]) / level - 1.0, error / level
+    apart = float(np.sqrt(first.covariance[0, 0] + last.covariance[0, 0]))
+    # Axles of one vehicle share its speed and its bounce: means of some axles scatter more than if each axle
+    # were drawn anew. What differs between neighbouring means is that scatter, and no drift (von Neumann).
+    runs = share[: len(share) // _RUN * _RUN].reshape(-1, _RUN).mean(axis=1)
+    together = robust.deviation(np.diff(runs)) * float(np.sqrt(_RUN / third))
+    return float(last.coefficient[0]) / level - 1.0, max(apart, together) / level

@@ -67,15 +67,22 @@ def test_spoilt_passages_are_turned_away(kind: str) -> None:
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_a_sensor_at_fault_is_left_out_or_makes_no_number(fault: str) -> None:
+def test_a_sensor_at_fault_is_left_out_or_does_no_harm(fault: str) -> None:
     rng = np.random.default_rng(5)
-    made = FAULTS[fault](rng, recording("normal"))
+    sound = recording("normal")
+    made = FAULTS[fault](rng, sound)
     found = processed(made, full_scale=made.truth.full_scale_n if fault == "clipped" else None)
     width = found.load.shape[1]
     true = STANDARD_GRAVITY_M_S2 * made.truth.load_kg[:, :width]
     error = np.abs(found.load / true - 1)
     assert not np.any(error[true > 10_000.0] > 0.03)
-    assert not (found.alive & made.truth.spoilt).any()
+    kept = found.alive & made.truth.spoilt
+    if fault == "drifting":  # a baseline that runs away slowly is followed: its strip may stay
+        change = np.abs(found.load / processed(sound).load - 1).transpose(0, 2, 1)[kept]
+        assert not np.any(change > 0.002)
+        assert kept.sum() < 0.2 * len(kept)
+    else:
+        assert not kept.any()
     if fault in {"dead", "flat", "drifting"}:
         assert found.weighed.mean() > 0.9, "one strip of eight is missed, no vehicle"
 

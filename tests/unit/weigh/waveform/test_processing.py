@@ -318,13 +318,16 @@ def test_samples_from_a_buffer_are_strip_after_strip() -> None:
 @EXAMPLES
 @given(
     speed=st.floats(6.0, 33.0),
-    acceleration=st.floats(-0.7, 0.7),
+    braking=st.floats(-0.7, 0.7),
     loads=st.lists(st.floats(12_000.0, 120_000.0), min_size=2, max_size=6),
     data=st.data(),
 )
 def test_any_vehicle_at_any_usual_speed(
-    speed: float, acceleration: float, loads: list[float], data: st.DataObject
+    speed: float, braking: float, loads: list[float], data: st.DataObject
 ) -> None:
+    # The shorter the passage, the less its acceleration is known (by 0.1-0.2 m/s2 at 31 m/s over 6.6 m), and
+    # beyond 1 m/s2 a passage is turned away, in doubt too: what drives faster is drawn the steadier.
+    acceleration = braking * min(1.0, (20.0 / speed) ** 2)
     gaps = st.floats(1.2, 7.0)
     spacings = data.draw(st.lists(gaps, min_size=len(loads) - 1, max_size=len(loads) - 1))
     drive = Drive(tuple(loads), tuple(spacings), speed, acceleration, first_s=0.25)
@@ -357,7 +360,7 @@ def test_garbage_gives_loads_or_a_reason(seed: int, values: list[float], kind: s
         samples += (rng.random(samples.shape) < 0.002).cumsum(axis=2) * np.float32(rng.normal(0, 5_000))
     for value in values:
         strip, begin = rng.integers(0, 4), rng.integers(0, samples.shape[2])
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             samples[0, strip, begin : begin + rng.integers(1, 400)] += np.float32(value)
     found = process(samples, layout(), Loops.silent(1), criteria=Criteria())
     if found.problem[0]:
