@@ -3,7 +3,7 @@
 The layout is RFC 8493 (BagIt 1.0):
 
     EV-<event id>[.s<n>]/
-        bagit.txt  bag-info.txt  manifest-sha256.txt  tagmanifest-sha256.txt
+        bagit.txt  bag-info.txt  manifest-sha256.txt  manifest-sm3.txt  tagmanifest-sha256.txt
         data/event.json  data/arrival.json  data/reading.json
         data/wire/  data/images/  data/station/
         seal/                   added later by `seal.write_seal`, outside the tag manifest
@@ -26,15 +26,17 @@ from domain.errors import ConflictingChange, EvidenceBroken
 from domain.events import CaptureRole
 from domain.ids import DeviceId, EventId, Sha256, sha256_of
 from evidence.bag import DECLARATION, BagInfo, folder_name, manifest_text
+from evidence.digests import sm3_of
 from evidence.durable import fsync_folder, fsync_tree, make_folders, read_regular, write_new
 from evidence.parsing import Json, canonical_json, moment_of
 
 BAG_DECLARATION = "bagit.txt"
 BAG_INFO = "bag-info.txt"
 MANIFEST = "manifest-sha256.txt"
+SM3_MANIFEST = "manifest-sm3.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 SEAL = "seal"
-TAG_FILES = (BAG_DECLARATION, BAG_INFO, MANIFEST)
+TAG_FILES = (BAG_DECLARATION, BAG_INFO, MANIFEST, SM3_MANIFEST)
 """The files the tag manifest lists."""
 
 MAX_TAG_BYTES = 4 * 1024 * 1024
@@ -89,6 +91,13 @@ class PackageContents:
     station: Mapping[str, Json] = field(default_factory=dict)
 
 
+class _File(NamedTuple):
+    """A payload file with its digest, which is computed once."""
+
+    data: bytes
+    sha256: Sha256
+
+
 class BuiltPackage(NamedTuple):
     """A package that lies complete in its folder, not yet sealed."""
 
@@ -140,8 +149,8 @@ def remove_leftovers(evidence_root: Path, *, older_than_s: float = 3600.0) -> li
     return [leftover.name for leftover in old]
 
 
-def _payload(contents: PackageContents) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
+def _payload(contents: PackageContents) -> dict[str, _File]:
+    files: dict[str, _File] = {}
     images = sorted(contents.images, key=lambda item: (item.role.value, item.device, item.sha256))
     listed_images = []
     for number, item in enumerate(images, start=1):
@@ -150,7 +159,7 @@ def _payload(contents: PackageContents) -> dict[str, bytes]:
                 f"the {item.role.value} image of {item.device} is not the one its digest names"
             )
         path = f"data/images/{number:02}-{item.role.value}.jpg"
-        files[path] = item.data
+        files[path] = _File(item.data, item.sha256)
         listed_images.append(
             {"path": path, "sha256": item.sha256, "role": item.role.value, "device": item.device}
         )
@@ -160,7 +169,8 @@ def _payload(contents: PackageContents) -> dict[str, bytes]:
     for message in contents.wire:
         digest = sha256_of(message.payload)
         # A native capture's payload is the image itself: stored once, named from both places.
-        path = image_paths.get(digest) or _add(files, f"data/wire/{message.name}", message.payload)
+        stored = image_paths.get(digest)
+        path = stored or _add(files, f"data/wire/{message.name}", message.payload, digest)
         headers = _add(files, f"data/wire/{message.name}.headers.json", _headers(message))
         listed_wire.append({"path": path, "sha256": digest, "headers": headers, "topic": message.topic})
         if _VOLATILE_PROPERTY in (properties := dict(message.properties)):
@@ -198,24 +208,26 @@ def _headers(message: WireItem) -> bytes:
     )
 
 
-def _add(files: dict[str, bytes], path: str, data: bytes) -> str:
+def _add(files: dict[str, _File], path: str, data: bytes, digest: Sha256 | None = None) -> str:
     if not _NAME.fullmatch(PurePosixPath(path).name) or path.count("/") > 2:
         raise EvidenceBroken(f"{path!r} is no plain file name: letters, digits, point, dash, underscore")
     if path in files:
         raise EvidenceBroken(f"two parts of the package would be {path}")
-    files[path] = data
+    files[path] = _File(data, digest or sha256_of(data))
     return path
 
 
-def _with_tags(contents: PackageContents, payload: dict[str, bytes]) -> dict[str, bytes]:
-    info = BagInfo(contents.event_id, contents.supplement, sum(map(len, payload.values())), len(payload))
+def _with_tags(contents: PackageContents, payload: dict[str, _File]) -> dict[str, bytes]:
+    data = {path: file.data for path, file in payload.items()}
+    info = BagInfo(contents.event_id, contents.supplement, sum(map(len, data.values())), len(data))
     tags = {
         BAG_DECLARATION: DECLARATION,
         BAG_INFO: bytes(info),
-        MANIFEST: manifest_text({path: sha256_of(data) for path, data in payload.items()}),
+        MANIFEST: manifest_text({path: file.sha256 for path, file in payload.items()}),
+        SM3_MANIFEST: manifest_text({path: sm3_of(part) for path, part in data.items()}),
     }
-    tag_manifest = manifest_text({path: sha256_of(data) for path, data in tags.items()})
-    return payload | tags | {TAG_MANIFEST: tag_manifest}
+    tag_manifest = manifest_text({path: sha256_of(part) for path, part in tags.items()})
+    return data | tags | {TAG_MANIFEST: tag_manifest}
 
 
 def _write_whole(evidence_root: Path, folder: str, files: Mapping[str, bytes]) -> None:

@@ -58,6 +58,14 @@ def test_sha256sum_checks_both_manifests_and_the_entry(package: Path) -> None:
     assert run("sha256sum --check manifest-sha256.txt", package).returncode != 0
 
 
+def test_openssl_checks_the_sm3_manifest_as_documented(package: Path) -> None:
+    require("openssl")
+    checked = run(documented("check-sm3"), package)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    (package / "data/images/01-front.jpg").write_bytes(b"other")
+    assert run(documented("check-sm3"), package).returncode != 0
+
+
 def test_bagit_validates_a_sealed_package(package: Path) -> None:
     validated = run("bagit.py --validate .", package)
     assert validated.returncode == 0, validated.stderr
