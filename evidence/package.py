@@ -5,7 +5,7 @@ The layout is RFC 8493 (BagIt 1.0):
     EV-<event id>[.s<n>]/
         bagit.txt  bag-info.txt  manifest-sha256.txt  manifest-sm3.txt  tagmanifest-sha256.txt
         data/event.json  data/arrival.json  data/reading.json
-        data/wire/  data/images/  data/station/
+        data/wire/  data/images/  data/station/  data/rules/
         seal/                   added later by `seal.write_seal`, outside the tag manifest
 
 Everything under data/ but arrival.json is a function of what the station sent and what was
@@ -77,7 +77,8 @@ class PackageContents:
 
     `event` must hold "captured_at" (as `domain.units.utc_text` writes it) and integers only; the
     ids and the list of originals are added to it. `arrival` holds all that may differ between two
-    replays of one feed. `station` is documents by name: certificate, clock, announcement ...
+    replays of one feed. `station` is documents by name: certificate, clock, announcement ...; `rules`
+    the law's tables by file name, byte for byte as they are published.
     """
 
     event_id: EventId
@@ -89,6 +90,7 @@ class PackageContents:
     reading: Json | None
     arrival: Json
     station: Mapping[str, Json] = field(default_factory=dict)
+    rules: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class _File(NamedTuple):
@@ -182,6 +184,8 @@ def _payload(contents: PackageContents) -> dict[str, _File]:
         _add(files, "data/reading.json", canonical_json(contents.reading))
     for name, document in contents.station.items():
         _add(files, f"data/station/{name}.json", canonical_json(document))
+    for name, table in contents.rules.items():
+        _add(files, f"data/rules/{name}", table)
     return files
 
 
