@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from domain.errors import ConfigurationError
-from evidence import Trust, as_json, as_text, verify_package
 from service import administration
 from service.calibrate_cli import calibrate
 from service.columns_cli import export_group, import_group, screen
 from service.command import explained, read_settings, run_to_end
 from service.doctor import Finding, examine
+from service.evidence_cli import evidence_group
 from service.lifeline import run_child
 from service.settings import load_settings
 from service.supervisor import Supervisor
@@ -111,30 +111,6 @@ def doctor(json_wanted: bool) -> None:
 def _line(finding: Finding) -> str:
     advice = f"\n         {finding.advice}" if finding.advice else ""
     return f"{finding.verdict:<8} {finding.subject}: {finding.detail}{advice}"
-
-
-@main.group()
-def evidence() -> None:
-    """Work with sealed evidence packages."""
-
-
-@evidence.command("verify")
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--trust",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Trust file to verify against; without it, the installation's own.",
-)
-@click.option("--json", "json_wanted", is_flag=True, help="One JSON object instead of lines.")
-@explained
-def verify(path: Path, trust: Path | None, json_wanted: bool) -> None:
-    """Verify the package in folder PATH, layer by layer, offline.
-
-    The exit status is 0 only if every layer holds.
-    """
-    report = verify_package(path, Trust.load(trust or load_settings().trust_path))
-    click.echo(as_json(report) if json_wanted else as_text(report), nl=json_wanted)
-    sys.exit(0 if report.ok else 1)
 
 
 @main.group()
@@ -267,6 +243,7 @@ def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
 
 
 main.add_command(calibrate)
+main.add_command(evidence_group)
 main.add_command(import_group)
 main.add_command(screen)
 main.add_command(export_group)

@@ -1,0 +1,61 @@
+"""The seal: who signed the package, when it was time-stamped, and what the log's entry says of both."""
+
+from datetime import timedelta
+
+from domain.errors import EvidenceBroken
+from domain.ids import sha256_of
+from evidence.dsse import Envelope
+from evidence.package import TAG_MANIFEST
+from evidence.parsing import moment_of
+from evidence.seal import ENTRY_FILE, PAE_FILE, SIGNATURE_FILE
+from evidence.statements import ENVELOPE_FILE, PACKAGE, TOKEN_FILE, check_statement, entry_leaf
+from evidence.timestamp import check_token
+from evidence.verify.inspection import Inspection, known
+
+
+def check_package_statement(found: Inspection) -> str:
+    """It is signed by a trusted service key, about this package and this event."""
+    data = found.seal(ENVELOPE_FILE)
+    services = found.trust.services
+    statement = check_statement(data, [service.public_key for service in services], PACKAGE)
+    envelope = Envelope.parse(data)
+    if (found.seal(PAE_FILE), found.seal(SIGNATURE_FILE)) != (envelope.pae, envelope.signature):
+        raise EvidenceBroken(f"{PAE_FILE} or {SIGNATURE_FILE} is not the envelope's")
+    digest = sha256_of(found.read(TAG_MANIFEST))
+    if statement["subject"] != [{"name": TAG_MANIFEST, "digest": {"sha256": digest}}]:
+        raise EvidenceBroken("the statement is about another package's tag manifest")
+    event, predicate = known(found.event, "event"), statement["predicate"]
+    same = ("event_id", "supplement", "predecessor")
+    if not isinstance(predicate, dict) or any(predicate.get(k, "") != event.get(k) for k in same):
+        raise EvidenceBroken("statement and event name different events, supplements or predecessors")
+    return f"signed by key {envelope.key_id[:16]}..."
+
+
+def check_time_stamp(found: Inspection) -> str:
+    """The token is over this envelope, under a trusted authority's root."""
+    found.stamp = check_token(found.seal(TOKEN_FILE), found.seal(ENVELOPE_FILE), found.trust.tsa_roots)
+    return f"{found.stamp.made_at.isoformat()} by {found.stamp.authority}"
+
+
+def check_times(found: Inspection) -> str:
+    """captured <= genTime <= captured + allowed delay, each with its stated tolerance."""
+    event, stamp = known(found.event, "event"), known(found.stamp, "time-stamp")
+    captured_at = moment_of(event["captured_at"], "the event's captured_at")
+    ahead = stamp.accuracy + timedelta(seconds=found.policy.clock_tolerance_s)
+    if captured_at - stamp.made_at > ahead:
+        raise EvidenceBroken(f"time-stamped at {stamp.made_at.isoformat()}, before it was captured")
+    delay = stamp.made_at - captured_at
+    if delay > timedelta(seconds=found.policy.allowed_delay_s) + stamp.accuracy:
+        raise EvidenceBroken(
+            f"time-stamped {delay} after capture; the policy allows {found.policy.allowed_delay_s} s"
+        )
+    return f"time-stamped {max(delay, timedelta(0))} after capture"
+
+
+def check_entry(found: Inspection) -> str:
+    """The log's entry holds the digests of tag manifest, envelope and token."""
+    digest = sha256_of(found.read(TAG_MANIFEST))
+    leaf = entry_leaf(digest, found.seal(ENVELOPE_FILE), found.seal(TOKEN_FILE))
+    if found.seal(ENTRY_FILE) != leaf:
+        raise EvidenceBroken("the log entry does not hold the digests of tag manifest, envelope and token")
+    return "holds tag manifest, envelope and token"
