@@ -54,7 +54,7 @@ class MessageHeader(_Event):
     clock: ClockState = ClockState()
     key_id: str | None = None
     signature: str | None = None
-    """Base64 Ed25519 signature over epoch, sequence, topic and payload; a slot until keys are registered."""
+    """Base64 of the device's Ed25519 signature; over which bytes, says `evidence.device`."""
 
     @property
     def event_id(self) -> EventId:
