@@ -104,6 +104,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "checkpoint": ("日志检查点", "Log checkpoint"),
     "witness": ("见证签名", "Witness cosignature"),
     "witness-time": ("见证时间", "Witness time"),
+    "keys": ("密钥有效期", "Life of the keys"),
     "package": ("证据包", "Package"),
     # doubts of a screening
     "kind-unknown": ("货车或列车不明", "Truck or train not known"),

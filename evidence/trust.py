@@ -6,23 +6,29 @@
      "witnesses": ["<name>+<id>+<key>"],
      "time_authorities": [{"name": "...", "root_pem": "..."}]}
 
-Logs and witnesses are C2SP verifier keys. The file's SHA-256 is what is read out, printed or put on
-paper, so that two people can see they rely on the same keys.
+Logs and witnesses are C2SP verifier keys. A key with a life of its own (`evidence.key_life`) is written as
+an object with any of "valid_from", "valid_to", "revoked_at"; a log or witness then as {"key": "...", ...}.
+The file's SHA-256 is what is read out, printed or put on paper, so that two people can see they rely on
+the same keys.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from domain.errors import ConfigurationError, EvidenceBroken
 from domain.ids import Sha256, sha256_of
+from evidence.key_life import LIFE_MEMBERS, KeyLife
 from evidence.keys import KeySet
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
 from evidence.parsing import Json, base64_of, base64_text, loose_document_of
+from evidence.signing import key_id
 
 FORMAT = "zhichao-trust/1"
 
@@ -35,6 +41,11 @@ class ServiceKey(NamedTuple):
     name: str
     public_key: bytes
 
+    @property
+    def key_id(self) -> str:
+        """The id by which an envelope names the key."""
+        return key_id(self.public_key)
+
 
 class Trust(NamedTuple):
     """What a verifier relies on."""
@@ -45,6 +56,12 @@ class Trust(NamedTuple):
     tsa_roots: tuple[x509.Certificate, ...]
     digest: Sha256
     """SHA-256 of the file's bytes."""
+    lives: Mapping[str, KeyLife] = MappingProxyType({})
+    """Of keys that have bounds, by `trusted_id`."""
+
+    def life_of(self, key: bytes | x509.Certificate) -> KeyLife:
+        """Return the life of a raw public key or a root; without bounds where the file gives none."""
+        return self.lives.get(trusted_id(key), KeyLife())
 
     @classmethod
     def load(cls, path: Path) -> "Trust":
@@ -65,13 +82,14 @@ class Trust(NamedTuple):
         """Read a trust file's bytes; raises `ConfigurationError` where they are malformed."""
         try:
             document = _document(data)
-            return cls(
+            trust = cls(
                 tuple(map(_service_of, document["services"])),
-                tuple(_verifier_key(text, ED25519) for text in document["logs"]),
-                tuple(_verifier_key(text, COSIGNATURE) for text in document["witnesses"]),
+                tuple(_verifier_key(entry, ED25519) for entry in document["logs"]),
+                tuple(_verifier_key(entry, COSIGNATURE) for entry in document["witnesses"]),
                 tuple(_root_of(entry) for entry in document["time_authorities"]),
                 sha256_of(data),
             )
+            return trust._replace(lives=_lives(trust, document))
         except (EvidenceBroken, TypeError, KeyError, AttributeError, ValueError) as error:
             raise ConfigurationError(
                 f"the trust file cannot be used: {error}; get it anew from its publisher"
@@ -109,6 +127,11 @@ def trust_bytes(document: Json) -> bytes:
     return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
+def trusted_id(key: bytes | x509.Certificate) -> str:
+    """Return the id of a raw public key (`signing.key_id`), or the SHA-256 of a certificate."""
+    return key_id(key) if isinstance(key, bytes) else key.fingerprint(hashes.SHA256()).hex()
+
+
 def _document(data: bytes) -> Json:
     document = loose_document_of(data, "the trust file")
     if document.get("format") != FORMAT or set(document) != _MEMBERS:
@@ -116,19 +139,52 @@ def _document(data: bytes) -> Json:
     return document
 
 
+def _lives(trust: Trust, document: Json) -> dict[str, KeyLife]:
+    """Return the bounds of all keys that have some; no key may stand in the file twice, with two lives."""
+    lives: dict[str, KeyLife] = {}
+    seen: set[str] = set()
+    for key, entry in _with_entries(trust, document):
+        key_name = trusted_id(key)
+        if key_name in seen:
+            raise EvidenceBroken(f"it names the key {key_name} twice")
+        seen.add(key_name)
+        life = KeyLife() if isinstance(entry, str) else KeyLife.of(entry, f"the key {key_name[:16]}...")
+        if life != KeyLife():
+            lives[key_name] = life
+    return lives
+
+
+def _with_entries(trust: Trust, document: Json) -> Iterator[tuple[bytes | x509.Certificate, Any]]:
+    yield from zip((one.public_key for one in trust.services), document["services"], strict=True)
+    yield from zip((one.public_key for one in trust.logs), document["logs"], strict=True)
+    yield from zip((one.public_key for one in trust.witnesses), document["witnesses"], strict=True)
+    yield from zip(trust.tsa_roots, document["time_authorities"], strict=True)
+
+
 def _service_of(entry: Any) -> ServiceKey:
+    _check_members(entry, {"name", "ed25519"})
     public_key = base64_of(entry["ed25519"], "a service key")
     if len(public_key) != 32:
         raise EvidenceBroken("a service key is not an Ed25519 key of 32 bytes")
     return ServiceKey(str(entry["name"]), public_key)
 
 
-def _verifier_key(text: str, kind: int) -> VerifierKey:
-    key = VerifierKey.parse(text)
+def _verifier_key(entry: Any, kind: int) -> VerifierKey:
+    if not isinstance(entry, str):
+        _check_members(entry, {"key"})
+        entry = entry["key"]
+    key = VerifierKey.parse(entry)
     if key.kind != kind:
         raise EvidenceBroken(f"the key {key.name} is of type {key.kind}; here belongs one of type {kind}")
     return key
 
 
 def _root_of(entry: Any) -> x509.Certificate:
+    _check_members(entry, {"name", "root_pem"})
     return x509.load_pem_x509_certificate(entry["root_pem"].encode())
+
+
+def _check_members(entry: Any, own: set[str]) -> None:
+    """Refuse members nobody knows: a revocation misspelt must not pass for none."""
+    if not isinstance(entry, dict) or set(entry) - LIFE_MEMBERS != own:
+        raise EvidenceBroken(f"an entry has other members than {', '.join(sorted(own))} and the key's life")

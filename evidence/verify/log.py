@@ -21,7 +21,10 @@ def check_entry_inclusion(found: Inspection) -> str:
 def check_checkpoint(found: Inspection) -> str:
     """The checkpoint is signed by a trusted log."""
     signed = known(found.proof, "inclusion").signed
-    key = next((log for log in found.trust.logs if log.name == signed.checkpoint.origin), None)
+    present = {(line.name, line.key_id) for line in signed.note.signatures}
+    named = [log for log in found.trust.logs if log.name == signed.checkpoint.origin]
+    # A log that has changed its key stands in the trust file with both.
+    key = next((log for log in named if (log.name, log.key_id) in present), named[0] if named else None)
     if key is None:
         raise EvidenceBroken(f"the log {signed.checkpoint.origin!r} is not in the trust file")
     signed.check_log(key)
