@@ -13,6 +13,8 @@ LAYERS = (
     "tag-manifest",
     "bag-info",
     "event",
+    "derived",
+    "predecessor",
     "statement",
     "time-stamp",
     "times",
@@ -21,7 +23,6 @@ LAYERS = (
     "checkpoint",
     "witness",
     "witness-time",
-    "keys",
 )
 """In the order they are checked and reported; `verify/table.py` has the check of each."""
 

@@ -1,11 +1,19 @@
 """The event: what it says of itself, and that the files it rests on are the ones beside it."""
 
+import os
+import re
+
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256, sha256_of
+from evidence.bag import folder_name
+from evidence.package import TAG_MANIFEST
 from evidence.parsing import Json, canonical_json, document_of, moment_of
 from evidence.verify.inspection import Inspection, known
 
 _CALIBRATION = "data/station/calibration.json"
+_ORIGINALS = ("data/images/", "data/video/")
+_DERIVED = "data/derived/"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def check_event(found: Inspection) -> str:
@@ -16,7 +24,7 @@ def check_event(found: Inspection) -> str:
         raise EvidenceBroken("data/event.json is of another event or supplement than bag-info.txt says")
     moment_of(event.get("captured_at"), "the event's captured_at")
     listed = _original_digests(event)
-    originals = {p: d for p, d in manifest.items() if p.startswith("data/images/") or p in listed}
+    originals = {p: d for p, d in manifest.items() if p.startswith(_ORIGINALS) or p in listed}
     if listed != originals:
         raise EvidenceBroken("the originals the event names are not those in the package")
     calibrated = _check_calibration(found, event, manifest)
@@ -43,9 +51,53 @@ def _check_calibration(found: Inspection, event: Json, manifest: dict[str, Sha25
     return f", weighed with calibration {named[0]}"
 
 
+def check_derived(found: Inspection) -> str:
+    """Every derived view is listed with its digest and maker, and made of originals in this package."""
+    event, manifest = known(found.event, "event"), known(found.manifest, "manifest")
+    originals = set(_original_digests(event).values())
+    try:
+        entries = [
+            (str(one["path"]), one["sha256"], one["from"], one["by"]) for one in event.get("derived", [])
+        ]
+    except (KeyError, TypeError):
+        raise EvidenceBroken("data/event.json does not list its derived views as it should") from None
+    listed = {path: digest for path, digest, _, _ in entries}
+    if listed != _below(_DERIVED, manifest) or len(listed) != len(entries):
+        raise EvidenceBroken("the derived views the event names are not those in the package")
+    for path, _, sources, maker in entries:
+        if not isinstance(maker, str) or not maker:
+            raise EvidenceBroken(f"{path} does not say what made it")
+        if not isinstance(sources, list) or not sources or not originals.issuperset(map(str, sources)):
+            raise EvidenceBroken(f"{path} is not derived from originals in this package")
+    return f"{len(entries)} derived views, each of originals that are here" if entries else "there are none"
+
+
+def check_predecessor(found: Inspection) -> str:
+    """A supplement names its predecessor's tag manifest; where that package lies beside it, the very same."""
+    event, info = known(found.event, "event"), known(found.info, "bag-info")
+    named = event.get("predecessor")
+    if not info.supplement:
+        if named is not None:
+            raise EvidenceBroken("a first package names a predecessor")
+        return "a first package, it has none"
+    if not isinstance(named, str) or not _DIGEST.fullmatch(named):
+        raise EvidenceBroken("the supplement does not name its predecessor's tag manifest")
+    beside = folder_name(info.event_id, info.supplement - 1)
+    if not os.path.lexists(found.root.parent / beside):
+        return f"names {named[:16]}...; {beside} is not here to compare"
+    if sha256_of(found.read(f"../{beside}/{TAG_MANIFEST}")) != named:
+        raise EvidenceBroken(f"{beside} beside it is not the package it follows")
+    return f"follows {beside}, which lies beside it"
+
+
+def _below(folder: str, manifest: dict[str, Sha256]) -> dict[str, Sha256]:
+    return {path: digest for path, digest in manifest.items() if path.startswith(folder)}
+
+
 def _original_digests(event: Json) -> dict[str, str]:
     try:
-        entries = [*event["originals"]["images"], *event["originals"]["wire"]]
+        named = event["originals"]
+        entries = [*named["images"], *named["wire"], *named.get("video", [])]
         return {str(entry["path"]): str(entry["sha256"]) for entry in entries}
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raise EvidenceBroken("data/event.json does not list its originals") from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import event, folder, keys, log, seal
+from evidence.verify import event, folder, log, seal
 from evidence.verify.inspection import Inspection
 
 CHECKS: dict[str, Callable[[Inspection], str]] = {
@@ -11,6 +11,8 @@ CHECKS: dict[str, Callable[[Inspection], str]] = {
     "tag-manifest": folder.check_tag_manifest,
     "bag-info": folder.check_bag_info,
     "event": event.check_event,
+    "derived": event.check_derived,
+    "predecessor": event.check_predecessor,
     "statement": seal.check_package_statement,
     "time-stamp": seal.check_time_stamp,
     "times": seal.check_times,
@@ -19,6 +21,5 @@ CHECKS: dict[str, Callable[[Inspection], str]] = {
     "checkpoint": log.check_checkpoint,
     "witness": log.check_witness,
     "witness-time": log.check_witness_time,
-    "keys": keys.check_keys,
     "manifest-sm3": folder.check_sm3_manifest,
 }
