@@ -91,6 +91,22 @@ class Adjudication(_Model):
     """over_kg relative to limit_kg, in parts per million, rounded down."""
 
 
+class RuleFigures(_Model):
+    """The deployment's own figures by which a flagged passage was judged: with them it is judged again."""
+
+    formula: Formula
+    guard_k_milli: int
+    default_u_gross_ppm: int
+    default_u_axle_ppm: int
+    mpe_without_certificate_ppm: int
+    confirmed_rows: tuple[str, ...]
+    """Ids of law-table rows that the deployment's lawyers confirmed, sorted."""
+    clock_bound_ms: int
+    """How far off a station's clock may be before its passages are statistics only."""
+    calibration_max_age_days: int
+    """Age from which a calibration makes statistics only."""
+
+
 class Screening(_Model):
     """The whole result for one passage."""
 
@@ -112,3 +128,5 @@ class Screening(_Model):
     """Name and version of the screening algorithm."""
     tables: dict[str, str]
     """SHA-256 of every law table used, by table name."""
+    rule: RuleFigures | None = None
+    """Kept with a flagged passage, which may become evidence; None otherwise."""

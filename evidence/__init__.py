@@ -9,6 +9,7 @@ from evidence.package import BuiltPackage, ImageItem, PackageContents, WireItem,
 from evidence.policy import Policy
 from evidence.report import Layer, Report, as_json, as_text
 from evidence.seal import write_seal
+from evidence.sealed import sealed_event
 from evidence.signing import KeySigner, Signer
 from evidence.statements import (
     CAPTURES,
@@ -59,6 +60,7 @@ __all__ = [
     "load_keys",
     "published_proof",
     "remove_leftovers",
+    "sealed_event",
     "sign_capture_statement",
     "sign_decision",
     "sign_statement",

@@ -5,15 +5,20 @@ storing); everything else follows from what the station sent and what was conclu
 """
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
+from cases.penalty import propose
 from domain.completeness import missing, profile
 from domain.events import MessageHeader
+from domain.law import TARIFF_TABLE, shipped_tables, tariff
 from domain.plates import PlateReading
+from domain.screening import Outcome
 from domain.units import utc_text
 from evidence import ImageItem, PackageContents, WireItem
 from store.blobs import BlobStore
 from store.hits import Hit, StoredCapture, StoredPassage
+from store.registry import local_day
 
 EVENT_FORMAT = "zhichao-event/1"
 
@@ -45,6 +50,8 @@ def contents_of(
                 "profile": passage.context.site.completeness_profile,
                 "missing": list(lacking(hit, captures)),
             },
+            "proposal": _proposal(passage),
+            "software": f"zhichao {version('zhichao')}",
         },
         wire=_wire(hit, captures, blobs),
         images=tuple(
@@ -59,6 +66,7 @@ def contents_of(
         reading=reading.model_dump(mode="json"),
         arrival=_arrival(hit, captures),
         station=_station(passage),
+        rules=_rules(passage),
     )
 
 
@@ -137,3 +145,25 @@ def _station(passage: StoredPassage) -> dict[str, dict[str, Any]]:
         if passage.calibration is None
         else documents | {"calibration": passage.calibration.document}
     )
+
+
+def _proposal(passage: StoredPassage) -> dict[str, Any] | None:
+    """Return the penalty that the tariff of the day of the act gives, which the case will show."""
+    if passage.screening.outcome is not Outcome.OVERLOADED:
+        return None
+    of_the_day = tariff(local_day(passage.header.captured_at))
+    return propose(passage.screening, of_the_day).model_dump(mode="json")
+
+
+def _rules(passage: StoredPassage) -> dict[str, bytes]:
+    """Return the tables of law that were applied, as they are published.
+
+    One that was exchanged between the screening and now is left out: the package names it by its digest,
+    and any other bytes in its place would be wrong.
+    """
+    named = passage.screening.tables
+    return {
+        f"{name}.toml": table.data
+        for name, table in shipped_tables().items()
+        if name == TARIFF_TABLE or named.get(name) == table.digest
+    }
