@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.completeness import use_profiles
 from domain.errors import ConfigurationError
 from domain.screening import Formula
 
@@ -135,6 +136,12 @@ class Settings(BaseSettings):
         ge=1,
         le=600,
         description="Seconds a flagged passage waits for its captures before it is settled without them.",
+    )
+
+    completeness_file: Path | None = Field(
+        default=None,
+        description="TOML file of completeness profiles of your own, beside the shipped ones, for sites to "
+        "name. Absent: the shipped ones only.",
     )
 
     clock_bound_ms: int = Field(
@@ -269,7 +276,8 @@ def load_settings() -> Settings:
     Raises
     ------
     ConfigurationError
-        A variable has a value that cannot be; every such variable is named.
+        A variable has a value that cannot be; every such variable is named. Or a deployment's own
+        completeness profiles cannot be used.
     """
     try:
         settings = Settings()
@@ -279,6 +287,8 @@ def load_settings() -> Settings:
             f"settings cannot be used ({wrong}); see docs/reference/settings.md"
         ) from None
     keep_compiled_code(settings)
+    if settings.completeness_file is not None:
+        use_profiles(settings.completeness_file)
     return settings
 
 

