@@ -41,6 +41,9 @@ class RefusalCode(StrEnum):
     DRIVE_UNUSABLE = "drive-unusable"
     CLOCK_IMPLAUSIBLE = "clock-implausible"
     SEQUENCE_CONFLICT = "sequence-conflict"
+    SIGNATURE_MISSING = "signature-missing"
+    SIGNATURE_UNKNOWN_KEY = "signature-unknown-key"
+    SIGNATURE_INVALID = "signature-invalid"
     STORAGE_FAILED = "storage-failed"
 
 
@@ -174,6 +177,18 @@ ADVICE: dict[RefusalCode, Advice] = {
     RefusalCode.SEQUENCE_CONFLICT: Advice(
         "同一序号已收到不同内容；状态丢失后请更换 epoch。",
         "This sequence number already carried other content; after losing state start a new epoch.",
+    ),
+    RefusalCode.SIGNATURE_MISSING: Advice(
+        "该设备已登记签名密钥，消息必须签名；尚不能签名的，请管理员登记为可选。",
+        "The device must sign, having a key registered; where it cannot yet, set it to optional.",
+    ),
+    RefusalCode.SIGNATURE_UNKNOWN_KEY: Advice(
+        "消息所用密钥在采集时未登记、已过期或已吊销，请核对 key_id 并登记。",
+        "The key was not registered at the time of capture, or is revoked; check key_id and register it.",
+    ),
+    RefusalCode.SIGNATURE_INVALID: Advice(
+        "设备签名与内容不符：内容在途中已改变，或密钥登记有误。",
+        "The device's signature does not hold: the content was changed, or the registered key is wrong.",
     ),
     RefusalCode.STORAGE_FAILED: Advice(
         "消息无法入库，已原样保存在隔离区，等待管理员处理。",
