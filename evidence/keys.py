@@ -24,7 +24,7 @@ from evidence.signing import KeySigner
 TEST_TSA_NAME = "zhichao TEST time-stamp authority, NOT FOR EVIDENCE"
 TEST_ROOT_NAME = "zhichao TEST time-stamp root, NOT FOR EVIDENCE"
 
-_PRIVATE_MODE = 0o600
+PRIVATE_MODE = 0o600
 _FOLDER_MODE = 0o700
 _VALID = timedelta(days=3650)
 _ROLES = ("service", "log", "witness")
@@ -82,7 +82,7 @@ def load_keys(folder: Path) -> KeySet:
         A file is missing, unreadable, or open to others than its owner.
     """
     name = _read(folder / "name").decode("utf-8", "replace").removesuffix("\n")
-    service, log, witness = (_ed25519(folder, role, name) for role in _ROLES)
+    service, log, witness = (load_signer(folder / f"{role}.pem", f"{name}/{role}") for role in _ROLES)
     return KeySet(folder, service, log, witness, load_certificate(folder / "tsa-root.crt"))
 
 
@@ -94,7 +94,7 @@ def load_private(path: Path) -> PrivateKeyTypes:
     ConfigurationError
         The file or its folder is open to others, it cannot be read, or holds no such key.
     """
-    for part, allowed in ((path, _PRIVATE_MODE), (path.parent, _FOLDER_MODE)):
+    for part, allowed in ((path, PRIVATE_MODE), (path.parent, _FOLDER_MODE)):
         try:
             mode = stat.S_IMODE(part.stat().st_mode)
         except OSError as error:
@@ -117,11 +117,12 @@ def load_certificate(path: Path) -> x509.Certificate:
         raise ConfigurationError(f"{path} is not a certificate in PEM") from None
 
 
-def _ed25519(folder: Path, role: str, name: str) -> KeySigner:
-    key = load_private(folder / f"{role}.pem")
+def load_signer(path: Path, name: str) -> KeySigner:
+    """Return the signer of an Ed25519 key in a PEM file, by its published name; errors as `load_private`."""
+    key = load_private(path)
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"{folder / role}.pem is not an Ed25519 key")
-    return KeySigner(f"{name}/{role}", key)
+        raise ConfigurationError(f"{path} is not an Ed25519 key")
+    return KeySigner(name, key)
 
 
 def _read(path: Path) -> bytes:
@@ -131,11 +132,15 @@ def _read(path: Path) -> bytes:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}; make keys first") from None
 
 
-def _write_private(path: Path, key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(
+def private_pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a private key as PEM without a password, for a file that only its owner may read."""
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_new(path, pem, mode=_PRIVATE_MODE)
+
+
+def _write_private(path: Path, key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
+    write_new(path, private_pem(key), mode=PRIVATE_MODE)
 
 
 def _create_test_authority(folder: Path, made_at: datetime) -> None:

@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from domain.errors import ConfigurationError, EvidenceBroken
 from domain.ids import Sha256, sha256_of
+from evidence.key_changes import BoundedKey
 from evidence.key_life import LIFE_MEMBERS, KeyLife
 from evidence.keys import KeySet
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
 from evidence.parsing import Json, base64_of, base64_text, loose_document_of
-from evidence.signing import key_id
+from evidence.signing import Signer, key_id
 
 FORMAT = "zhichao-trust/1"
 
@@ -96,7 +97,16 @@ class Trust(NamedTuple):
             ) from None
 
 
-def trust_file(keys: KeySet, *, tsa_roots: Sequence[x509.Certificate] | None = None) -> Json:
+PARTS = {"service": "services", "log": "logs", "witness": "witnesses", "tsa": "time_authorities"}
+"""The trust file's list of each role's keys."""
+
+
+def trust_file(
+    keys: KeySet,
+    *,
+    tsa_roots: Sequence[x509.Certificate] | None = None,
+    bounded: Sequence[BoundedKey] = (),
+) -> Json:
     """Return the trust file of a deployment's own keys.
 
     Parameters
@@ -105,11 +115,12 @@ def trust_file(keys: KeySet, *, tsa_roots: Sequence[x509.Certificate] | None = N
         The deployment's keys.
     tsa_roots
         Roots of the real time-stamp authorities; without them the test authority's root is named.
+    bounded
+        Keys that are not in use any more, or whose life has bounds.
     """
     roots = [keys.tsa_root] if tsa_roots is None else tsa_roots
-    return {
-        "format": FORMAT,
-        "services": [{"name": keys.service.name, "ed25519": base64_text(keys.service.public_key)}],
+    document: dict[str, Any] = {
+        "services": [service_entry(keys.service)],
         "logs": [str(VerifierKey.of(keys.log, ED25519))],
         "witnesses": [str(VerifierKey.of(keys.witness, COSIGNATURE))],
         "time_authorities": [
@@ -119,6 +130,31 @@ def trust_file(keys: KeySet, *, tsa_roots: Sequence[x509.Certificate] | None = N
             }
             for root in roots
         ],
+    }
+    for key in bounded:
+        others = [entry for entry in document[PARTS[key.role]] if entry != key.entry]
+        document[PARTS[key.role]] = [*others, _with_life(key)]
+    return {"format": FORMAT} | document
+
+
+def service_entry(signer: Signer) -> Json:
+    """Return the trust file's entry of a service key."""
+    return {"name": signer.name, "ed25519": base64_text(signer.public_key)}
+
+
+def keys_by_id(document: Json) -> dict[str, tuple[str, Any]]:
+    """Return the role and the entry, without its life, of every key in a trust file, by `trusted_id`.
+
+    Raises
+    ------
+    ConfigurationError
+        The document is malformed.
+    """
+    trust = Trust.parse(trust_bytes(document))
+    roles = [role for role, part in PARTS.items() for _ in document[part]]
+    return {
+        trusted_id(key): (role, _without_life(entry))
+        for role, (key, entry) in zip(roles, _with_entries(trust, document), strict=True)
     }
 
 
@@ -130,6 +166,18 @@ def trust_bytes(document: Json) -> bytes:
 def trusted_id(key: bytes | x509.Certificate) -> str:
     """Return the id of a raw public key (`signing.key_id`), or the SHA-256 of a certificate."""
     return key_id(key) if isinstance(key, bytes) else key.fingerprint(hashes.SHA256()).hex()
+
+
+def _with_life(key: BoundedKey) -> Any:
+    life = key.life.members()
+    return ({"key": key.entry} if isinstance(key.entry, str) else key.entry) | life if life else key.entry
+
+
+def _without_life(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return entry
+    own = {name: value for name, value in entry.items() if name not in LIFE_MEMBERS}
+    return own["key"] if set(own) == {"key"} else own
 
 
 def _document(data: bytes) -> Json:

@@ -16,6 +16,7 @@ from service.columns_cli import export_group, import_group, screen
 from service.command import explained, read_settings, run_to_end
 from service.doctor import Finding, examine
 from service.evidence_cli import evidence_group
+from service.keys_cli import keys_group
 from service.lifeline import run_child
 from service.settings import load_settings
 from service.supervisor import Supervisor
@@ -245,6 +246,7 @@ def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
 main.add_command(calibrate)
 main.add_command(evidence_group)
 main.add_command(import_group)
+main.add_command(keys_group)
 main.add_command(screen)
 main.add_command(export_group)
 

@@ -1,11 +1,16 @@
 """The installation's keys and trust file: made on the first start, never replaced.
 
 The trust file is written from the keys once. If it later disagrees with them, that is for a person
-to settle (`zhichao doctor` says so): somebody may already verify packages with the published one.
+to settle (`zhichao doctor` says so, `zhichao keys trust-file --write` writes it anew): somebody may already
+verify packages with the published one.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 from domain.errors import ConfigurationError
 from evidence import KeySet, create_keys, load_keys, trust_bytes, trust_file
+from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import load_certificate
 from service.settings import Settings
 
@@ -30,11 +35,16 @@ def ensure_keys(settings: Settings) -> KeySet:
 
 
 def expected_trust(settings: Settings, keys: KeySet) -> bytes:
-    """Return what the trust file must hold for these keys and this time stamp authority."""
+    """Return what the trust file must hold for these keys, former ones too, and this time stamp authority."""
+    return trust_bytes(trust_document(settings, keys, bounded_keys(keys.folder)))
+
+
+def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKey] = ()) -> dict[str, Any]:
+    """Return a trust file's content for the keys in use and any others whose life has bounds."""
     roots = None
     if settings.tsa_certificate_file is not None:
         roots = [load_certificate(settings.tsa_certificate_file)]
-    return trust_bytes(trust_file(keys, tsa_roots=roots))
+    return trust_file(keys, tsa_roots=roots, bounded=bounded)
 
 
 def _refuse_orphaned_evidence(settings: Settings) -> None:

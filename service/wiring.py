@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from api.wiring import Wiring
 from cases.ports import Sign, SignedDecision
+from domain.errors import ConfigurationError
 from evidence import (
     ED25519,
     HttpAuthority,
@@ -36,13 +37,25 @@ class Seals(NamedTuple):
 
 
 def seals_of(settings: Settings) -> Seals:
-    """Return keys, time stamp authority and trust of this installation."""
+    """Return keys, time stamp authority and trust of this installation.
+
+    Raises
+    ------
+    ConfigurationError
+        The trust file does not name the service's key: nothing sealed with it could become a case.
+    """
     keys = ensure_keys(settings)
+    trust = Trust.load(settings.trust_path)
+    if keys.service.public_key not in [service.public_key for service in trust.services]:
+        raise ConfigurationError(
+            f"{settings.trust_path} does not name this installation's service key; after a change of keys, "
+            "write it anew with `zhichao keys trust-file --write`"
+        )
     if settings.tsa_url is None:
         authority: TimeAuthority = LocalTestAuthority(settings.keys_root)
     else:
         authority = HttpAuthority(settings.tsa_url)
-    return Seals(keys, authority, Trust.load(settings.trust_path))
+    return Seals(keys, authority, trust)
 
 
 def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:

@@ -8,6 +8,7 @@ from pathlib import Path
 from domain.errors import ZhichaoError
 from domain.law import limit_tables
 from evidence import load_keys
+from evidence.key_changes import is_cut_off
 from plate_recognition.weights import (
     CORNER_DETECTOR,
     PLATE_CHARACTERS,
@@ -145,13 +146,20 @@ def check_keys(settings: Settings) -> list[Finding]:
         keys = load_keys(settings.keys_root)
     except ZhichaoError as error:
         return [wrong("keys", str(error), "restore the keys, or start with a new data folder")]
-    advice = "restore the trust file you published; packages do not verify against another one"
+    advice = (
+        "restore the trust file you published, or, after a change of keys, write it anew with "
+        "`zhichao keys trust-file --write` and publish that; packages do not verify against another one"
+    )
     try:
         published = settings.trust_path.read_bytes()
     except OSError as error:
         return [wrong("trust file", f"{settings.trust_path} cannot be read: {error.strerror}", advice)]
     if published != expected_trust(settings, keys):
         return [wrong("trust file", f"{settings.trust_path} does not name this installation's keys", advice)]
+    cut_off = is_cut_off(settings.keys_root)
+    if cut_off:
+        again = " and ".join(f"`zhichao keys rotate {role}`" for role in cut_off)
+        return [wrong("keys", "a key's change was begun and not ended", f"run {again}, which ends it")]
     return [
         fine("keys", "readable by their owner only, and named in the trust file"),
         warning(
