@@ -21,6 +21,7 @@ from service.lifeline import run_child
 from service.settings import load_settings
 from service.supervisor import Supervisor
 from service.system import EVERYTHING, Part, embeds_or_is_whole, sole_use_of, start_system
+from service.witness_cli import witness_group
 
 SHORTEST_PASSWORD = 12
 
@@ -244,6 +245,7 @@ def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
 
 
 main.add_command(calibrate)
+main.add_command(witness_group)
 main.add_command(evidence_group)
 main.add_command(import_group)
 main.add_command(keys_group)
