@@ -15,15 +15,21 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from domain.device_signatures import UNSIGNED, DeviceKey, DeviceSignature, SignatureState
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256
-from evidence.parsing import base64_of, base64_text
+from domain.units import utc_text
+from evidence.parsing import Json, base64_of, base64_text, canonical_json
 from evidence.signing import Signer, check_signature
 
 LABEL = "zhichao-device-message/1"
+DEVICE_KEYS = "data/station/device-keys.json"
+KEYS_FORMAT = "zhichao-device-keys/1"
 OWN_PREFIX = "x-"
 LENGTH_BYTES = 4
 MAX_FRAME_BYTES = 65_536
@@ -142,6 +148,47 @@ def in_force(key: DeviceKey, captured_at: datetime, *, received_at: datetime | N
     ended = key.valid_to is not None and captured_at >= key.valid_to
     revoked = key.revoked_at is not None and received_at is not None and received_at >= key.revoked_at
     return begun and not ended and not revoked
+
+
+def signature_entry(found: DeviceSignature) -> Json:
+    """Return what a package's list of messages says of one's signature."""
+    return found.model_dump(mode="json", include={"state", "key_id"}, exclude_none=True)
+
+
+def keys_document(found: Iterable[DeviceSignature]) -> Json | None:
+    """Return the keys under which signatures hold, as they were registered when they were checked."""
+    keys = {
+        canonical_json(entry): entry for one in found if one.key is not None for entry in [_entry(one.key)]
+    }
+    if not keys:
+        return None
+    return {"format": KEYS_FORMAT, "keys": [entry for _, entry in sorted(keys.items(), key=itemgetter(0))]}
+
+
+def keys_of(document: Json) -> list[DeviceKey]:
+    """Return the keys of a `keys_document`.
+
+    Raises
+    ------
+    EvidenceBroken
+        It is not of that format.
+    """
+    entries = document.get("keys")
+    if document.get("format") != KEYS_FORMAT or set(document) != {"format", "keys"}:
+        raise EvidenceBroken(f"{DEVICE_KEYS} is not of the format {KEYS_FORMAT}")
+    if not isinstance(entries, list) or not entries:
+        raise EvidenceBroken(f"{DEVICE_KEYS} lists no keys")
+    try:
+        return [DeviceKey.model_validate(entry) for entry in entries]
+    except ValidationError:
+        raise EvidenceBroken(f"{DEVICE_KEYS} has an entry that is no device's key") from None
+
+
+def _entry(key: DeviceKey) -> Json:
+    times = {"valid_from": key.valid_from, "valid_to": key.valid_to, "revoked_at": key.revoked_at}
+    return key.model_dump(mode="json", exclude=set(times)) | {
+        name: None if moment is None else utc_text(moment) for name, moment in times.items()
+    }
 
 
 def _key_of(

@@ -22,10 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from domain.device_signatures import UNSIGNED, DeviceSignature
 from domain.errors import ConflictingChange, EvidenceBroken
 from domain.events import CaptureRole
 from domain.ids import DeviceId, EventId, Sha256, sha256_of
 from evidence.bag import DECLARATION, BagInfo, folder_name, manifest_text
+from evidence.device import DEVICE_KEYS, keys_document, signature_entry
 from evidence.digests import sm3_of
 from evidence.durable import fsync_folder, fsync_tree, make_folders, read_regular, write_new
 from evidence.parsing import Json, canonical_json, moment_of
@@ -59,6 +61,8 @@ class WireItem:
     topic: str
     properties: tuple[tuple[str, str], ...]
     content_type: str | None = None
+    signature: DeviceSignature = UNSIGNED
+    """What was found of its device's own signature when it arrived."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,15 @@ def _payload(contents: PackageContents) -> dict[str, _File]:
         stored = image_paths.get(digest)
         path = stored or _add(files, f"data/wire/{message.name}", message.payload, digest)
         headers = _add(files, f"data/wire/{message.name}.headers.json", _headers(message))
-        listed_wire.append({"path": path, "sha256": digest, "headers": headers, "topic": message.topic})
+        listed_wire.append(
+            {
+                "path": path,
+                "sha256": digest,
+                "headers": headers,
+                "topic": message.topic,
+                "device_signature": signature_entry(message.signature),
+            }
+        )
         if _VOLATILE_PROPERTY in (properties := dict(message.properties)):
             sent_at[message.name] = properties[_VOLATILE_PROPERTY]
     originals = {"images": listed_images, "wire": listed_wire}
@@ -184,6 +196,8 @@ def _payload(contents: PackageContents) -> dict[str, _File]:
         _add(files, "data/reading.json", canonical_json(contents.reading))
     for name, document in contents.station.items():
         _add(files, f"data/station/{name}.json", canonical_json(document))
+    if (keys := keys_document(message.signature for message in contents.wire)) is not None:
+        _add(files, DEVICE_KEYS, canonical_json(keys))
     for name, table in contents.rules.items():
         _add(files, f"data/rules/{name}", table)
     return files

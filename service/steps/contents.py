@@ -113,14 +113,15 @@ def _stable_header(header: MessageHeader) -> dict[str, Any]:
 
 
 def _wire(hit: Hit, captures: Sequence[StoredCapture], blobs: BlobStore) -> tuple[WireItem, ...]:
-    sent = hit.passage.wire(blobs)
-    wires = [("weigh.json" if hit.passage.weighing is None else "waveform.zcwf", sent)]
+    name = "weigh.json" if hit.passage.weighing is None else "waveform.zcwf"
+    wires = [(name, hit.passage.wire(blobs), hit.passage.signature)]
     wires += [
-        (f"capture-{number:02}-{capture.meta.role.value}.bin", capture.wire(blobs))
+        (f"capture-{number:02}-{capture.meta.role.value}.bin", capture.wire(blobs), capture.signature)
         for number, capture in enumerate(captures, start=1)
     ]
     return tuple(
-        WireItem(name, wire.payload, wire.topic, wire.properties, wire.content_type) for name, wire in wires
+        WireItem(name, wire.payload, wire.topic, wire.properties, wire.content_type, signature)
+        for name, wire, signature in wires
     )
 
 
