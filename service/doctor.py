@@ -17,7 +17,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *installation.check_combinations(settings),
         *installation.check_files(settings),
         *installation.check_folders(settings),
-        *installation.check_keys(settings),
+        *installation.check_keys(as_running(settings)),
         *installation.check_weights(),
         *installation.check_law(settings),
     ]

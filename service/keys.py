@@ -8,8 +8,8 @@ verify packages with the published one.
 from collections.abc import Sequence
 from typing import Any
 
-from domain.errors import ConfigurationError
-from evidence import KeySet, create_keys, load_keys, trust_bytes, trust_file
+from domain.errors import ConfigurationError, EvidenceBroken
+from evidence import COSIGNATURE, KeySet, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
 from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import load_certificate
 from service.settings import Settings
@@ -44,7 +44,28 @@ def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKe
     roots = None
     if settings.tsa_certificate_file is not None:
         roots = [load_certificate(settings.tsa_certificate_file)]
-    return trust_file(keys, tsa_roots=roots, bounded=bounded)
+    document = trust_file(keys, tsa_roots=roots, bounded=bounded)
+    if settings.witness_url is not None and settings.witness_key is not None:
+        document["witnesses"] = _witnesses(settings, keys, settings.witness_key, document["witnesses"])
+    return document
+
+
+def own_witness_used(settings: Settings) -> bool:
+    """Say whether the witness inside this installation has ever cosigned."""
+    return (settings.own_witness_root / "head").exists()
+
+
+def _witnesses(settings: Settings, keys: KeySet, published: str, entries: list[Any]) -> list[Any]:
+    """Name the witness apart, and our own only where packages cosigned by it may be about."""
+    try:
+        apart = VerifierKey.parse(published)
+    except EvidenceBroken as error:
+        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY: {error}") from None
+    if apart.kind != COSIGNATURE:
+        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY is the key of the log {apart.name}, not of a witness")
+    own = str(VerifierKey.of(keys.witness, COSIGNATURE))
+    unused = {own} if not own_witness_used(settings) else set()
+    return [str(apart), *(entry for entry in entries if not isinstance(entry, str) or entry not in unused)]
 
 
 def _refuse_orphaned_evidence(settings: Settings) -> None:

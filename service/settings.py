@@ -203,6 +203,18 @@ class Settings(BaseSettings):
         default=None, description="Certificate (PEM) of the time stamp authority, put into the trust file."
     )
 
+    witness_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of the witness that cosigns the log (C2SP tlog-witness), under another "
+        "administration. Absent: a witness in this installation, which its administrator could rewrite.",
+    )
+    witness_key: str | None = Field(
+        default=None,
+        description="Published key of that witness, as `zhichao witness init` prints it; put into the trust "
+        "file when that is written.",
+    )
+
     ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
     ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
     ocr_parallel: int = Field(
@@ -244,6 +256,11 @@ class Settings(BaseSettings):
     def keys_root(self) -> Path:
         """Where the private keys lie."""
         return self.keys_folder or self.data / "keys"
+
+    @property
+    def own_witness_root(self) -> Path:
+        """Where the witness inside this installation remembers the log's head."""
+        return self.data / "witness"
 
     @property
     def trust_path(self) -> Path:

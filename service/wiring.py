@@ -22,6 +22,8 @@ from evidence import (
     statement_leaf,
     verify_package,
 )
+from evidence.cosigning import Cosigner
+from evidence.remote_witness import RemoteWitness
 from service.keys import ensure_keys
 from service.settings import Settings
 from store.blobs import BlobStore
@@ -59,10 +61,21 @@ def seals_of(settings: Settings) -> Seals:
 
 
 def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:
-    """Open the transparency log for its one writer, with the witness that cosigns its heads."""
-    log_key = VerifierKey.of(keys.log, ED25519)
-    witness = Witness(settings.data / "witness", keys.witness, log_key)
-    return TransparencyLog(settings.log_root, keys.log, witness)
+    """Open the transparency log for its one writer, with the witness that cosigns its heads.
+
+    Raises
+    ------
+    ServiceUnavailable
+        A head waits for a cosignature, and the witness is away.
+    """
+    return TransparencyLog(settings.log_root, keys.log, witness_of(settings, keys))
+
+
+def witness_of(settings: Settings, keys: KeySet) -> Cosigner:
+    """Return the witness behind ZHICHAO_WITNESS_URL, or without it the one inside this installation."""
+    if settings.witness_url is not None:
+        return RemoteWitness(settings.witness_url, Trust.load(settings.trust_path).witnesses)
+    return Witness(settings.own_witness_root, keys.witness, VerifierKey.of(keys.log, ED25519))
 
 
 def decision_signer(keys: KeySet) -> Sign:

@@ -19,7 +19,7 @@ from plate_recognition.weights import (
 )
 from service.checks.finding import Finding, fine, warning, wrong
 from service.embedded.unprivileged import obstacle, server_user
-from service.keys import expected_trust
+from service.keys import expected_trust, own_witness_used
 from service.settings import BrokerKind, Settings, unknown_variables
 from store.registry import local_day
 
@@ -65,6 +65,14 @@ def check_combinations(settings: Settings) -> list[Finding]:
                 "time stamps",
                 "packages are stamped by our own test authority, which proves nothing to others",
                 "set ZHICHAO_TSA_URL to an RFC 3161 authority before evidence is used",
+            )
+        )
+    if (settings.witness_key is None) != (settings.witness_url is None):
+        found.append(
+            wrong(
+                "witness",
+                "a witness's address and its published key go together",
+                "set both ZHICHAO_WITNESS_URL and ZHICHAO_WITNESS_KEY, or neither",
             )
         )
     if settings.test_profiles:
@@ -162,12 +170,28 @@ def check_keys(settings: Settings) -> list[Finding]:
         return [wrong("keys", "a key's change was begun and not ended", f"run {again}, which ends it")]
     return [
         fine("keys", "readable by their owner only, and named in the trust file"),
-        warning(
-            "witness",
-            f"its key lies beside the log's in {settings.keys_root}: who rewrites the log can cosign it too",
-            "publish the trust file and, from time to time, the log's checkpoint outside this administration",
-        ),
+        check_witness(settings),
     ]
+
+
+def check_witness(settings: Settings) -> Finding:
+    """Say plainly whether the log's witness is under another administration than the log."""
+    if settings.witness_url is None:
+        return warning(
+            "witness",
+            "under the same administration as the log: its key lies beside the log's in "
+            f"{settings.keys_root}, and who rewrites the log can cosign it too",
+            "have somebody else run one (docs/how-to/run-a-witness.md) and set ZHICHAO_WITNESS_URL; until "
+            "then publish the log's checkpoint outside this administration from time to time",
+        )
+    if own_witness_used(settings):
+        return warning(
+            "witness",
+            f"{settings.witness_url} cosigns; the trust file still names the former one, whose key is here",
+            "bound the former witness's life in the trust file once the new one has cosigned "
+            "(docs/how-to/run-a-witness.md)",
+        )
+    return fine("witness", f"{settings.witness_url} cosigns, with a key that is not in this installation")
 
 
 def check_weights() -> list[Finding]:

@@ -22,7 +22,8 @@ from evidence.witness import Witness
 from evidence.witness_keys import create_witness_key
 from service.cli import main
 from service.witness_process import WitnessOptions, arguments_of, options_of, witnesses_of
-from tests.fixtures.witness import free_port, listening
+from tests.fixtures.witness import listening
+from tests.integration.service.running import free_port
 
 LOG = KeySigner("test.invalid/log", Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
 LOG_KEY = VerifierKey.of(LOG, ED25519)
