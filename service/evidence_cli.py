@@ -12,6 +12,7 @@ import click
 from domain.errors import ZhichaoError
 from evidence import Policy, Trust, as_json, as_text, verify_package
 from evidence.policy import SM3_LAYER
+from service.evidence_recompute import recompute_command
 from service.settings import load_settings
 
 NOT_VERIFIED = 1
@@ -70,3 +71,6 @@ def verify(
         click.echo(as_json(report) if json_wanted else as_text(report))
         verified &= report.ok
     sys.exit(0 if verified else NOT_VERIFIED)
+
+
+evidence_group.add_command(recompute_command)

@@ -9,10 +9,11 @@ from importlib.metadata import version
 from typing import Any
 
 from cases.penalty import propose
-from domain.completeness import Facts, missing, profile
+from domain.completeness import Facts, Picture, missing, profile
 from domain.events import CaptureRole, MessageHeader
 from domain.law import TARIFF_TABLE, shipped_tables, tariff
 from domain.plates import PlateReading
+from domain.registry import StationContext
 from domain.screening import Outcome
 from domain.units import utc_text
 from evidence import ImageItem, PackageContents, WireItem
@@ -26,18 +27,22 @@ EVENT_FORMAT = "zhichao-event/1"
 
 def lacking(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> tuple[str, ...]:
     """Return what the site's completeness profile misses of these captures and facts; empty if nothing."""
-    return missing(profile(hit.passage.context.site.completeness_profile), _facts(hit, captures, reading))
+    wanted, context = profile(hit.passage.context.site.completeness_profile), hit.passage.context
+    return missing(wanted, facts_of(pictures(captures), reading, context, clips=0))
 
 
-def _facts(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> Facts:
+def facts_of(
+    images: tuple[Picture, ...], reading: PlateReading, context: StationContext, *, clips: int
+) -> Facts:
+    """Return what there is of a hit that was weighed, as the completeness gate asks."""
     return Facts(
-        pictures=pictures(captures),
-        clips=0,
+        pictures=images,
+        clips=clips,
         # A plate that was read without corners is the whole image.
         plate_crop=any(one.corners_px is not None or one.text is not None for one in reading.captures)
-        or any(capture.meta.role is CaptureRole.PLATE for capture in captures),
+        or any(one.role is CaptureRole.PLATE for one in images),
         weigh_record=True,
-        not_in_force=hit.passage.context.missing,
+        not_in_force=context.missing,
     )
 
 
@@ -53,7 +58,7 @@ def contents_of(
         event={
             "format": EVENT_FORMAT,
             "captured_at": utc_text(passage.header.captured_at),
-            "header": _stable_header(passage.header),
+            "header": stable_header(passage.header),
             "record": passage.record.model_dump(mode="json"),
             "screening": passage.screening.model_dump(mode="json"),
             "weighing": None if passage.weighing is None else passage.weighing.model_dump(mode="json"),
@@ -106,7 +111,8 @@ def summary_of(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReadin
     }
 
 
-def _stable_header(header: MessageHeader) -> dict[str, Any]:
+def stable_header(header: MessageHeader) -> dict[str, Any]:
+    """Return a header without the one field that a station renews when it sends again."""
     document = header.model_dump(mode="json", exclude={"sent_at"})
     # Canonical JSON has no integers beyond 2**53, sequence numbers do.
     return document | {"sequence": str(header.sequence)}

@@ -1,0 +1,53 @@
+"""Every number of every package follows from the package alone."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from domain.screening import Formula
+from evidence import PackageContents, build
+from service.recomputation import as_text, recompute
+from service.settings import Settings
+from simulators.scenario import SCENARIOS, load_scenario
+from store.blobs import BlobStore
+from tests.counts import count
+from tests.fixtures.packages import Traffic
+
+STATIONS = [
+    (path.stem, entry.station)
+    for path in sorted(SCENARIOS.glob("*.toml"))
+    for entry in load_scenario(path.stem).stations
+]
+PACKAGES = count(500, reduced=20) // len(STATIONS) + 1
+
+
+def traffic(
+    scenario: str, station: str, folder: Path, settings: Settings | None = None
+) -> Iterator[PackageContents]:
+    """Yield the contents of packages of a station."""
+    loaded = load_scenario(scenario)
+    (entry,) = (one for one in loaded.stations if one.station == station)
+    return Traffic(loaded, entry, settings or Settings(), BlobStore(folder / "blobs")).contents()
+
+
+@pytest.mark.parametrize(("scenario", "station"), STATIONS)
+def test_every_figure_comes_out_again(scenario: str, station: str, tmp_path: Path) -> None:
+    for contents in islice(traffic(scenario, station, tmp_path), PACKAGES):
+        found = recompute(tmp_path / build(tmp_path, contents).folder)
+        assert found.equal, as_text(found, "en")
+        assert found.not_computed == ()
+        assert all(table.published and table.in_package for table in found.tables)
+
+
+def test_a_rule_of_the_deployments_own_is_the_one_computed_by(tmp_path: Path) -> None:
+    """The settings of the machine that recomputes decide nothing."""
+    own = Settings(rule_formula=Formula.BOUND, rule_guard_k_milli=1_500, rule_default_u_gross_ppm=9_000)
+    contents = next(traffic("doubts", "SIM-DOUBT-2", tmp_path, own))
+    found = recompute(tmp_path / build(tmp_path, contents).folder)
+    assert found.equal
+    (guard,) = (step for step in found.steps if step.name == "guard")
+    assert "1.5 ×" in guard.explanation.en
+    (deduction,) = (step for step in found.steps if step.name == "deduction")
+    assert "÷ (1 + 5 %)" in deduction.explanation.zh
