@@ -19,6 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from domain.errors import ConflictingChange, EvidenceBroken, ServiceUnavailable
+from domain.ids import EventId
 from evidence import KeySet, TransparencyLog, sign_capture_statement, statement_leaf
 from evidence.checkpoint import SignedCheckpoint
 from service.settings import Settings
@@ -91,10 +92,14 @@ async def sequence(conn: Connection, token: int, transparency_log: TransparencyL
             conn, token, tree_size=head.size, root_hash=head.root, checkpoint=note.decode()
         )
         ready = await record_logged(conn, [entry.leaf_hash for entry in logged if entry.kind == "package"])
-        await defer_all(
-            conn, [PendingJob(Task.FINISH_PACKAGE, event_id, priority=FINISH_FIRST) for event_id, _ in ready]
-        )
+        await defer_all(conn, [_next_job(event_id, supplement) for event_id, supplement in ready])
     return len(logged)
+
+
+def _next_job(event_id: EventId, supplement: int) -> PendingJob:
+    if supplement:
+        return PendingJob(Task.SUPPLEMENT_HIT, event_id)
+    return PendingJob(Task.FINISH_PACKAGE, event_id, priority=FINISH_FIRST)
 
 
 def _append(transparency_log: TransparencyLog, entries: Sequence[LogEntry]) -> None:

@@ -11,6 +11,7 @@ from service.pipeline import Workshop, complete, settle
 from service.sequencer import run_sequencer
 from service.settings import Settings, load_settings
 from service.steps.drift import watch_drift
+from service.supplementing import supplement
 from service.wiring import seals_of
 from store.blobs import BlobStore
 from store.connection import open_pool
@@ -45,7 +46,11 @@ async def work_forever(settings: Settings, announce: Announce) -> None:
             log_root=settings.log_root,
             test_profiles=settings.test_profiles,
         )
-        tasks = {Task.SETTLE_HIT: partial(settle, shop), Task.FINISH_PACKAGE: partial(complete, shop)}
+        tasks = {
+            Task.SETTLE_HIT: partial(settle, shop),
+            Task.FINISH_PACKAGE: partial(complete, shop),
+            Task.SUPPLEMENT_HIT: partial(supplement, shop),
+        }
         app = await open_job_app(pool, tasks)
         announce()
         async with asyncio.TaskGroup() as group:

@@ -110,7 +110,7 @@ async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exh
     async with conn.cursor(row_factory=dict_row) as rows:
         await rows.execute(
             """SELECT record, context, screening, header, weighing, wire_blob,
-                   (SELECT r.reading FROM reading r WHERE r.event_id = p.event_id
+                   (SELECT r.reading FROM shown_reading r WHERE r.event_id = p.event_id
                     ORDER BY r.supplement DESC LIMIT 1) AS reading
                FROM passage p WHERE event_id = %s AND captured_at = %s""",
             [event_id, captured_at],

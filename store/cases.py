@@ -263,7 +263,7 @@ class PostgresCaseBook:
         async with self._conn.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """SELECT p.screening, p.record, p.context,
-                       (SELECT r.reading FROM reading r WHERE r.event_id = p.event_id
+                       (SELECT r.reading FROM shown_reading r WHERE r.event_id = p.event_id
                         ORDER BY r.supplement DESC LIMIT 1) AS reading,
                        (SELECT jsonb_agg(jsonb_build_array(k.folder, k.tagmanifest, k.state)
                                          ORDER BY k.supplement)
@@ -280,7 +280,16 @@ class PostgresCaseBook:
         digests = {name: canonical_sha256(part) for name, part in parts.items()}
         digests["proposal"] = canonical_sha256(case.proposal)
         digests["tagmanifest"] = case.tagmanifest
-        return digests
+        return digests | await self._supplements(case)
+
+    async def _supplements(self, case: CaseFile) -> dict[str, Sha256]:
+        """Return the tag manifests of sealed supplements, each a part of its own: a decision names them."""
+        cursor = await self._conn.execute(
+            """SELECT supplement, tagmanifest FROM package
+               WHERE event_id = %s AND supplement > 0 AND state = 'complete' ORDER BY supplement""",
+            [case.event_id],
+        )
+        return {f"supplement-{number}": digest for number, digest in await cursor.fetchall()}
 
     async def note(
         self, case_id: CaseId, *, actor: str, what: str, detail: dict[str, Any], at: datetime

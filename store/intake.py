@@ -11,7 +11,7 @@ Rules
 - Locks are taken in one order by everyone (ledger keys, blobs, match keys, quarantine, each sorted), so
   that ingesters with overlapping batches wait for each other and never in a circle.
 - A flagged passage gets its hit row, its job at the deadline, and, once all expected captures are
-  there, its job at once; in this same transaction.
+  there, its job at once; in this same transaction. A capture paired later gets the job of a supplement.
 - What the log must name within seconds (capture_statement_subject) is every capture, since one may
   come before anybody knows it is needed, and the record of every flagged passage.
 """
@@ -39,8 +39,11 @@ from store.intake_batch import (
     StoreOutcome,
 )
 from store.intake_rows import copy_captures, copy_passages, insert_quarantine, quarantine_of
-from store.jobs import AT_DEADLINE, PendingJob, Task, defer_all
+from store.jobs import AFTERWARDS, AT_DEADLINE, PendingJob, Task, defer_all
 from store.ledger import enter_in_ledger
+
+SUPPLEMENT_WAIT = timedelta(seconds=60)
+"""How long a capture that came too late waits for others, so that they make one supplement."""
 
 __all__ = [
     "CAPTURE_WAIT",
@@ -84,6 +87,7 @@ async def store_batch(conn: Connection, batch: IntakeBatch) -> list[Stored]:
     await _name_originals(conn, flagged, captures)
     paired = await _pair(conn, [*passages, *captures])
     jobs += await _complete_hits(conn, {row.key.event_id for row in flagged} | paired)
+    jobs += await _supplement_hits(conn, paired)
     outcomes = await _quarantine(conn, rows, outcomes)
     await defer_all(conn, jobs)
     return [
@@ -221,6 +225,23 @@ async def _complete_hits(conn: Connection, passages: set[EventId]) -> list[Pendi
         [list(passages)],
     )
     return [PendingJob(Task.SETTLE_HIT, EventId(row[0])) for row in await cursor.fetchall()]
+
+
+async def _supplement_hits(conn: Connection, paired: set[EventId]) -> list[PendingJob]:
+    """Return a job for each hit that got a capture when it waited for none any more: a supplement holds it.
+
+    Whether the package has it after all is decided by the job; it waits for others that come as late.
+    """
+    if not paired:
+        return []
+    cursor = await conn.execute(
+        "SELECT event_id, now() + %s FROM hit WHERE event_id = ANY(%s) AND state <> 'waiting'",
+        [SUPPLEMENT_WAIT, list(paired)],
+    )
+    return [
+        PendingJob(Task.SUPPLEMENT_HIT, EventId(event_id), at=at, priority=AFTERWARDS)
+        for event_id, at in await cursor.fetchall()
+    ]
 
 
 async def _quarantine(

@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.brokers",
     "tests.fixtures.browser",
+    "tests.fixtures.bench",
 ]
 
 

@@ -89,7 +89,10 @@ def test_a_witness_key_is_followed_too(settings: Settings, command: Command) -> 
     old = load_keys(settings.keys_root).witness.public_key
     command("rotate", "witness", "--write-trust")
     trust = Trust.load(settings.trust_path)
-    assert [key.public_key for key in trust.witnesses] == [load_keys(settings.keys_root).witness.public_key, old]
+    assert [key.public_key for key in trust.witnesses] == [
+        load_keys(settings.keys_root).witness.public_key,
+        old,
+    ]
     assert set(trust.lives) == {key_id(old)}
 
 
