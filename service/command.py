@@ -12,6 +12,9 @@ from domain.errors import ConfigurationError, ZhichaoError
 from service.lifeline import EXIT_CONFIGURATION, configure_logging
 from service.settings import Settings, load_settings
 
+NOT_CHECKED = 2
+"""Exit status of a check that could not be made; it is also what a wrong command line ends with."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -26,6 +29,20 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
         except ZhichaoError as error:
             click.echo(f"zhichao: {error}", err=True)
             sys.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
+
+    return run
+
+
+def or_not_checked(command: Callable[P, R]) -> Callable[P, R]:
+    """Say in one sentence, and by exit status 2, that nothing could be checked: never that it is broken."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ZhichaoError as error:
+            click.echo(f"zhichao: not checked: {error}", err=True)
+            sys.exit(NOT_CHECKED)
 
     return run
 

@@ -1,48 +1,28 @@
 """Commands on evidence packages: `zhichao evidence`; a further command is a module of its own."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import click
 
-from domain.errors import ZhichaoError
 from evidence import Policy, Trust, as_json, as_text, verify_package
 from evidence.policy import SM3_LAYER
+from service.command import or_not_checked
+from service.evidence_audit import audit
 from service.evidence_recompute import recompute_command
 from service.settings import load_settings
 
 NOT_VERIFIED = 1
-NOT_CHECKED = 2
-"""Exit status of `verify`; 2 is also what a wrong command line ends with."""
+"""Exit status of `verify` where a required layer does not hold."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @click.group("evidence")
 def evidence_group() -> None:
     """Work with sealed evidence packages."""
-
-
-def _or_not_checked(command: Callable[P, R]) -> Callable[P, R]:
-    """Say in one sentence, and by exit status 2, that nothing could be checked: never "not verified"."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except ZhichaoError as error:
-            click.echo(f"zhichao: not checked: {error}", err=True)
-            sys.exit(NOT_CHECKED)
-
-    return run
 
 
 @evidence_group.command("verify")
@@ -51,7 +31,7 @@ def _or_not_checked(command: Callable[P, R]) -> Callable[P, R]:
 @click.option("--trust", type=_FILE, help="Trust file to verify against; without it, the installation's own.")
 @click.option("--sm3", is_flag=True, help="Check the second manifest too, by SM3 (GB/T 32905).")
 @click.option("--json", "json_wanted", is_flag=True, help="One JSON object a line for each package.")
-@_or_not_checked
+@or_not_checked
 def verify(
     path: tuple[Path, ...], policy: Path | None, trust: Path | None, sm3: bool, json_wanted: bool
 ) -> None:
@@ -74,3 +54,6 @@ def verify(
 
 
 evidence_group.add_command(recompute_command)
+
+
+evidence_group.add_command(audit)
