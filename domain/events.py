@@ -93,6 +93,8 @@ class CaptureRole(StrEnum):
     SIDE = "side"
     PLATE = "plate"
     PANORAMA = "panorama"
+    CLIP = "clip"
+    """A clip (MP4) of the passage, kept as it is; every other role is of an image."""
 
 
 class DrivingFlag(StrEnum):

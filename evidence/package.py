@@ -16,9 +16,10 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from domain.device_signatures import UNSIGNED, DeviceSignature
 from domain.errors import ConflictingChange, EvidenceBroken
 from domain.events import CaptureRole
 from domain.ids import DeviceId, EventId, Sha256, sha256_of
+from evidence.anti_forgery import RULE, anti_forgery_code
 from evidence.bag import DECLARATION, BagInfo, folder_name, manifest_text
 from evidence.device import DEVICE_KEYS, keys_document, signature_entry
 from evidence.digests import sm3_of
@@ -43,7 +45,7 @@ TAG_FILES = (BAG_DECLARATION, BAG_INFO, MANIFEST, SM3_MANIFEST)
 
 MAX_TAG_BYTES = 4 * 1024 * 1024
 
-_OWN_MEMBERS = frozenset({"event_id", "supplement", "predecessor", "originals"})
+_OWN_MEMBERS = frozenset({"event_id", "supplement", "predecessor", "originals", "derived", "anti_forgery"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _BUILDING = ".building-"
 
@@ -64,6 +66,11 @@ class WireItem:
     signature: DeviceSignature = UNSIGNED
     """What was found of its device's own signature when it arrived."""
 
+    @cached_property
+    def sha256(self) -> Sha256:
+        """The payload's digest."""
+        return sha256_of(self.payload)
+
 
 @dataclass(frozen=True)
 class ImageItem:
@@ -73,6 +80,28 @@ class ImageItem:
     device: DeviceId
     sha256: Sha256
     data: bytes
+
+
+@dataclass(frozen=True)
+class ClipItem:
+    """One clip (MP4) as received; never decoded here, only kept and named by its digest."""
+
+    device: DeviceId
+    sha256: Sha256
+    data: bytes
+    role: CaptureRole = CaptureRole.CLIP
+
+
+class DerivedItem(NamedTuple):
+    """One view made of originals, for people to look at."""
+
+    name: str
+    """File name in data/derived."""
+    data: bytes
+    sources: tuple[Sha256, ...]
+    """Digests of the originals it was made of."""
+    by: str
+    """What made it: name/version."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +124,8 @@ class PackageContents:
     arrival: Json
     station: Mapping[str, Json] = field(default_factory=dict)
     rules: Mapping[str, bytes] = field(default_factory=dict)
+    clips: tuple[ClipItem, ...] = ()
+    derived: tuple[DerivedItem, ...] = ()
 
 
 class _File(NamedTuple):
@@ -155,33 +186,76 @@ def remove_leftovers(evidence_root: Path, *, older_than_s: float = 3600.0) -> li
     return [leftover.name for leftover in old]
 
 
+def placed_images(images: Sequence[ImageItem]) -> tuple[tuple[str, ImageItem], ...]:
+    """Return images with their paths in the package, in its order, which is not that of their arrival."""
+    in_order = sorted(images, key=lambda item: (item.role.value, item.device, item.sha256))
+    return tuple(
+        (f"data/images/{number:02}-{item.role.value}.jpg", item) for number, item in enumerate(in_order, 1)
+    )
+
+
+def _placed_clips(clips: Sequence[ClipItem]) -> tuple[tuple[str, ClipItem], ...]:
+    in_order = sorted(clips, key=lambda item: (item.device, item.sha256))
+    return tuple((f"data/video/{number:02}-clip.mp4", item) for number, item in enumerate(in_order, 1))
+
+
 def _payload(contents: PackageContents) -> dict[str, _File]:
     files: dict[str, _File] = {}
-    images = sorted(contents.images, key=lambda item: (item.role.value, item.device, item.sha256))
-    listed_images = []
-    for number, item in enumerate(images, start=1):
+    images = _add_captures(files, placed_images(contents.images))
+    clips = _add_captures(files, _placed_clips(contents.clips))
+    wire, sent_at = _add_wire(
+        files, contents.wire, {entry["sha256"]: entry["path"] for entry in images + clips}
+    )
+    derived = [
+        {"path": path, "sha256": files[path].sha256, "from": list(view.sources), "by": view.by}
+        for view in sorted(contents.derived, key=lambda view: view.name)
+        for path in [_add(files, f"data/derived/{view.name}", view.data)]
+    ]
+    originals = {"images": images, "video": clips, "wire": wire}
+    _add(files, "data/event.json", _event(contents, originals, derived))
+    _add(files, "data/arrival.json", canonical_json({**contents.arrival, "station_sent_at": sent_at}))
+    if contents.reading is not None:
+        _add(files, "data/reading.json", canonical_json(contents.reading))
+    keys = keys_document(message.signature for message in contents.wire)
+    if keys is not None:
+        _add(files, DEVICE_KEYS, canonical_json(keys))
+    for name, document in contents.station.items():
+        _add(files, f"data/station/{name}.json", canonical_json(document))
+    for name, table in contents.rules.items():
+        _add(files, f"data/rules/{name}", table)
+    return files
+
+
+def _add_captures(
+    files: dict[str, _File], placed: Sequence[tuple[str, ImageItem | ClipItem]]
+) -> list[dict[str, str]]:
+    listed = []
+    for path, item in placed:
         if sha256_of(item.data) != item.sha256:
             raise EvidenceBroken(
-                f"the {item.role.value} image of {item.device} is not the one its digest names"
+                f"the {item.role.value} capture of {item.device} is not the one its digest names"
             )
-        path = f"data/images/{number:02}-{item.role.value}.jpg"
         files[path] = _File(item.data, item.sha256)
-        listed_images.append(
-            {"path": path, "sha256": item.sha256, "role": item.role.value, "device": item.device}
-        )
-    image_paths = {entry["sha256"]: entry["path"] for entry in listed_images}
+        listed.append({"path": path, "sha256": item.sha256, "role": item.role.value, "device": item.device})
+    return listed
+
+
+def _add_wire(
+    files: dict[str, _File], messages: Sequence[WireItem], stored: Mapping[str, str]
+) -> tuple[list[Json], dict[str, str]]:
+    """Add messages; return their list, and by name when each was sent. `stored` is paths by digest."""
     sent_at: dict[str, str] = {}
-    listed_wire = []
-    for message in contents.wire:
-        digest = sha256_of(message.payload)
+    listed: list[Json] = []
+    for message in messages:
         # A native capture's payload is the image itself: stored once, named from both places.
-        stored = image_paths.get(digest)
-        path = stored or _add(files, f"data/wire/{message.name}", message.payload, digest)
+        path = stored.get(message.sha256) or _add(
+            files, f"data/wire/{message.name}", message.payload, message.sha256
+        )
         headers = _add(files, f"data/wire/{message.name}.headers.json", _headers(message))
-        listed_wire.append(
+        listed.append(
             {
                 "path": path,
-                "sha256": digest,
+                "sha256": message.sha256,
                 "headers": headers,
                 "topic": message.topic,
                 "device_signature": signature_entry(message.signature),
@@ -189,25 +263,16 @@ def _payload(contents: PackageContents) -> dict[str, _File]:
         )
         if _VOLATILE_PROPERTY in (properties := dict(message.properties)):
             sent_at[message.name] = properties[_VOLATILE_PROPERTY]
-    originals = {"images": listed_images, "wire": listed_wire}
-    _add(files, "data/event.json", _event(contents, originals))
-    _add(files, "data/arrival.json", canonical_json({**contents.arrival, "station_sent_at": sent_at}))
-    if contents.reading is not None:
-        _add(files, "data/reading.json", canonical_json(contents.reading))
-    for name, document in contents.station.items():
-        _add(files, f"data/station/{name}.json", canonical_json(document))
-    if (keys := keys_document(message.signature for message in contents.wire)) is not None:
-        _add(files, DEVICE_KEYS, canonical_json(keys))
-    for name, table in contents.rules.items():
-        _add(files, f"data/rules/{name}", table)
-    return files
+    return listed, sent_at
 
 
-def _event(contents: PackageContents, originals: Json) -> bytes:
+def _event(contents: PackageContents, originals: Json, derived: list[Json]) -> bytes:
     taken = _OWN_MEMBERS & contents.event.keys()
     if taken:
         raise EvidenceBroken(f"the event sets {', '.join(sorted(taken))}, which the package itself writes")
     moment_of(contents.event.get("captured_at"), "the event's captured_at")
+    digests = [Sha256(entry["sha256"]) for kind in originals.values() for entry in kind]
+    code = anti_forgery_code(contents.event_id, digests)
     return canonical_json(
         {
             **contents.event,
@@ -215,6 +280,8 @@ def _event(contents: PackageContents, originals: Json) -> bytes:
             "supplement": contents.supplement,
             "predecessor": contents.predecessor_tagmanifest,
             "originals": originals,
+            "derived": derived,
+            "anti_forgery": {"rule": RULE, "code": code},
         }
     )
 

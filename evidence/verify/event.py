@@ -5,6 +5,7 @@ import re
 
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256, sha256_of
+from evidence.anti_forgery import RULE, anti_forgery_code
 from evidence.bag import folder_name
 from evidence.package import TAG_MANIFEST
 from evidence.parsing import Json, canonical_json, document_of, moment_of
@@ -69,7 +70,19 @@ def check_derived(found: Inspection) -> str:
             raise EvidenceBroken(f"{path} does not say what made it")
         if not isinstance(sources, list) or not sources or not originals.issuperset(map(str, sources)):
             raise EvidenceBroken(f"{path} is not derived from originals in this package")
-    return f"{len(entries)} derived views, each of originals that are here" if entries else "there are none"
+    code = _check_code(event, originals, wanted=bool(entries))
+    made = f"{len(entries)} derived views, each of originals that are here" if entries else "there are none"
+    return f"{made}{code}"
+
+
+def _check_code(event: Json, originals: set[str], *, wanted: bool) -> str:
+    """The anti-forgery code that a composite shows must be that of the originals here."""
+    if "anti_forgery" not in event and not wanted:
+        return ""
+    code = anti_forgery_code(event["event_id"], map(Sha256, originals))
+    if event.get("anti_forgery") != {"rule": RULE, "code": code}:
+        raise EvidenceBroken(f"the anti-forgery code of these originals is {code}; the event has another")
+    return f"; anti-forgery code {code}"
 
 
 def check_predecessor(found: Inspection) -> str:

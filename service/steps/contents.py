@@ -16,8 +16,9 @@ from domain.plates import PlateReading
 from domain.registry import StationContext
 from domain.screening import Outcome
 from domain.units import utc_text
-from evidence import ImageItem, PackageContents, WireItem
-from service.steps.read import pictures
+from evidence import ClipItem, ImageItem, PackageContents, WireItem
+from service.steps.read import clips_among, is_clip, pictures
+from service.steps.views import views_of
 from store.blobs import BlobStore
 from store.hits import Hit, StoredCapture, StoredPassage
 from store.registry import local_day
@@ -28,7 +29,7 @@ EVENT_FORMAT = "zhichao-event/1"
 def lacking(hit: Hit, captures: Sequence[StoredCapture], reading: PlateReading) -> tuple[str, ...]:
     """Return what the site's completeness profile misses of these captures and facts; empty if nothing."""
     wanted, context = profile(hit.passage.context.site.completeness_profile), hit.passage.context
-    return missing(wanted, facts_of(pictures(captures), reading, context, clips=0))
+    return missing(wanted, facts_of(pictures(captures), reading, context, clips=clips_among(captures)))
 
 
 def facts_of(
@@ -51,6 +52,18 @@ def contents_of(
 ) -> PackageContents:
     """Return the contents of a hit's package; reads the images, to be run in a thread."""
     passage = hit.passage
+    pairs = [(capture, blobs.get(capture.blob_sha256)) for capture in captures]
+    images = tuple(
+        ImageItem(capture.meta.role, capture.header.device, capture.blob_sha256, data)
+        for capture, data in pairs
+        if not is_clip(capture)
+    )
+    clips = tuple(
+        ClipItem(capture.header.device, capture.blob_sha256, data)
+        for capture, data in pairs
+        if is_clip(capture)
+    )
+    wire = _wire(hit, captures, blobs)
     return PackageContents(
         event_id=hit.event_id,
         supplement=0,
@@ -66,20 +79,14 @@ def contents_of(
             "proposal": _proposal(passage),
             "software": f"zhichao {version('zhichao')}",
         },
-        wire=_wire(hit, captures, blobs),
-        images=tuple(
-            ImageItem(
-                capture.meta.role,
-                capture.header.device,
-                capture.blob_sha256,
-                blobs.get(capture.blob_sha256),
-            )
-            for capture in captures
-        ),
+        wire=wire,
+        images=images,
+        clips=clips,
         reading=reading.model_dump(mode="json"),
         arrival=_arrival(hit, captures),
         station=_station(passage),
         rules=_rules(passage),
+        derived=views_of(hit, reading, images, clips, wire),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.completeness import Picture, profile, shows_motion
+from domain.events import CaptureRole
 from domain.plates import PlateReading
 from plate_recognition import PlateEngine, read_passage
 from store.blobs import BlobStore
@@ -19,7 +20,7 @@ def is_due(hit: Hit, now: datetime) -> bool:
     there = {f"{capture.header.device}/{capture.meta.role.value}" for capture in hit.captures}
     there |= {f"/{capture.meta.role.value}" for capture in hit.captures}
     wanted = profile(hit.passage.context.site.completeness_profile)
-    moving = shows_motion(wanted, pictures(hit.captures), clips=0)
+    moving = shows_motion(wanted, pictures(hit.captures), clips=clips_among(hit.captures))
     complete = bool(hit.captures) and moving and set(hit.expected_captures) <= there
     return complete or now >= hit.deadline
 
@@ -32,8 +33,20 @@ def read_plates(engine: PlateEngine, blobs: BlobStore, captures: Sequence[Stored
 def pictures(captures: Sequence[StoredCapture]) -> tuple[Picture, ...]:
     """Return the images among captures, as the completeness gate counts them."""
     return tuple(
-        Picture(capture.meta.role, capture.blob_sha256, capture.header.captured_at) for capture in captures
+        Picture(capture.meta.role, capture.blob_sha256, capture.header.captured_at)
+        for capture in captures
+        if not is_clip(capture)
     )
+
+
+def clips_among(captures: Sequence[StoredCapture]) -> int:
+    """Return how many different clips there are among captures."""
+    return len({capture.blob_sha256 for capture in captures if is_clip(capture)})
+
+
+def is_clip(capture: StoredCapture) -> bool:
+    """Say whether a capture is a clip: kept as it is, never read, never shown as an image."""
+    return capture.meta.role is CaptureRole.CLIP
 
 
 def captures_read(hit: Hit, reading: PlateReading) -> tuple[StoredCapture, ...]:

