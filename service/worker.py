@@ -5,6 +5,7 @@ import sys
 from functools import partial
 
 from plate_recognition import load_engine
+from service.head_stamping import keep_heads_stamped
 from service.housekeeping import keep_house
 from service.lifeline import Announce, configure_logging, run_child
 from service.pipeline import Workshop, complete, settle
@@ -58,6 +59,7 @@ async def work_forever(settings: Settings, announce: Announce) -> None:
             group.create_task(run_sequencer(settings, seals.keys))
             group.create_task(watch_drift(pool))
             group.create_task(keep_house(pool, settings.evidence_root))
+            group.create_task(keep_heads_stamped(settings.log_root, seals.authority))
     finally:
         await pool.close()
 
