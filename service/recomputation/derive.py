@@ -18,7 +18,7 @@ from ingest.arrivals import Refusal, Refused
 from ingest.decoders import Decoders, load_decoders
 from ingest.limits import MIB, Limits
 from service.recomputation.algorithms import PENALTIES, PENALTY, SCREENINGS, software
-from service.recomputation.package import Conclusions, Inputs, Json, SealedWire
+from service.recomputation.package import Completeness, Conclusions, Inputs, Json, SealedWire
 from service.rule import rule_from
 from service.steps.contents import facts_of, stable_header
 from service.steps.screen import CLOCK_UNRELIABLE, held_back, is_clock_reliable
@@ -152,14 +152,14 @@ def _limits(inputs: Inputs, passage: Passage, rule: RuleFigures) -> LimitTables:
     return limits_of(order62, gb1589, on=day, confirmed_rows=frozenset(rule.confirmed_rows))
 
 
-def _completeness(inputs: Inputs, captures: tuple[CaptureMessage, ...]) -> Json:
+def _completeness(inputs: Inputs, captures: tuple[CaptureMessage, ...]) -> Completeness:
     """Return what the profile as sealed misses; where plates lie in the images is taken from the reading."""
     decided, reading = inputs.decided.completeness, inputs.reading
     if reading is None:
         raise EvidenceBroken("the package holds no data/reading.json, by which its images were counted")
     try:
-        wanted = Profile.model_validate(decided["requires"])
-    except (KeyError, ValidationError):
+        wanted = Profile.model_validate(decided.requires)
+    except ValidationError:
         raise EvidenceBroken("the package does not say what its completeness profile asks for") from None
     sealed = {str(one["sha256"]) for one in inputs.event["originals"]["images"]}
     pictures = [
@@ -168,7 +168,7 @@ def _completeness(inputs: Inputs, captures: tuple[CaptureMessage, ...]) -> Json:
         if one.meta.sha256 in sealed
     ]
     gone = missing(wanted, facts_of(tuple(pictures), reading, inputs.context, clips=inputs.clips))
-    return decided | {"missing": list(gone), "complete": not gone}
+    return decided.model_copy(update={"missing": gone, "complete": not gone})
 
 
 def _proposal(screening: Screening, passage: Passage, inputs: Inputs) -> Proposal | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cases.penalty import Proposal
 from domain.errors import EvidenceBroken
@@ -47,6 +47,17 @@ class SealedWire(NamedTuple):
         return sha256_of(self.wire.payload)
 
 
+class Completeness(BaseModel):
+    """What the profile asked for, and what was not there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str
+    requires: Json
+    missing: tuple[str, ...]
+    complete: bool
+
+
 class Conclusions(NamedTuple):
     """What there is to say of one passage: as decided, or as computed again."""
 
@@ -56,7 +67,7 @@ class Conclusions(NamedTuple):
     record: WeighRecord
     weighing: Weighing | None
     screening: Screening
-    completeness: Json
+    completeness: Completeness
     proposal: Proposal | None
 
     def document(self) -> Json:
@@ -68,7 +79,7 @@ class Conclusions(NamedTuple):
             "record": self.record.model_dump(mode="json"),
             "weighing": None if self.weighing is None else self.weighing.model_dump(mode="json"),
             "screening": self.screening.model_dump(mode="json"),
-            "completeness": self.completeness,
+            "completeness": self.completeness.model_dump(mode="json"),
             "proposal": None if self.proposal is None else self.proposal.model_dump(mode="json"),
         }
 
@@ -123,13 +134,13 @@ def read_package(folder: Path) -> Inputs:
 def _decided(event: Json) -> Conclusions:
     weighing, proposal = event.get("weighing"), event.get("proposal")
     return Conclusions(
-        header=_object(event, "header"),
+        header=_header(event),
         captured_at=str(event.get("captured_at")),
         event_id=str(event.get("event_id")),
         record=_model(WeighRecord, event.get("record"), "record"),
         weighing=None if weighing is None else _model(Weighing, weighing, "weighing"),
         screening=_model(Screening, event.get("screening"), "screening"),
-        completeness=_object(event, "completeness"),
+        completeness=_model(Completeness, event.get("completeness"), "completeness"),
         proposal=None if proposal is None else _model(Proposal, proposal, "proposal"),
     )
 
@@ -180,11 +191,11 @@ def _reading(folder: Path) -> PlateReading | None:
     return _model(PlateReading, sealed_document(folder, "data/reading.json"), "data/reading.json")
 
 
-def _object(event: Json, member: str) -> Json:
-    document = event.get(member)
-    if not isinstance(document, dict):
-        raise EvidenceBroken(f"data/event.json has no {member}; the package is of another format")
-    return document
+def _header(event: Json) -> Json:
+    header = event.get("header")
+    if not isinstance(header, dict):
+        raise EvidenceBroken("data/event.json has no header; the package is of another format")
+    return header
 
 
 def _model(model: type[_Model], document: object, what: str) -> _Model:

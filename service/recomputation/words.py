@@ -261,7 +261,7 @@ def outcome(found: Conclusions, _inputs: Inputs) -> Words:
 
 def of_completeness(found: Conclusions) -> Words:
     """What is missing."""
-    gone = [str(code) for code in found.completeness.get("missing", [])]
+    gone = found.completeness.missing
     return Words(
         zh="、".join(word(code, "zh-CN") for code in gone) or "完整", en=", ".join(gone) or "complete"
     )
@@ -269,7 +269,7 @@ def of_completeness(found: Conclusions) -> Words:
 
 def completeness(found: Conclusions, inputs: Inputs) -> Words:
     """What was asked for, and what there is."""
-    wanted = found.completeness.get("profile")
+    wanted = found.completeness.profile
     images = len(inputs.event["originals"]["images"])
     return Words(
         zh=f"按完整性要求“{wanted}”：图像 {images} 幅，录像 {inputs.clips} 段",
