@@ -23,6 +23,7 @@ LAYERS = (
     "checkpoint",
     "witness",
     "witness-time",
+    "keys",
 )
 """In the order they are checked and reported; `verify/table.py` has the check of each."""
 
