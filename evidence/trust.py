@@ -4,8 +4,10 @@
      "services":  [{"name": "...", "ed25519": "<base64>"}],
      "logs":      ["<name>+<id>+<key>"],
      "witnesses": ["<name>+<id>+<key>"],
-     "time_authorities": [{"name": "...", "root_pem": "..."}]}
+     "time_authorities": [{"name": "...", "root_pem": "..."}],
+     "devices":   [{"station": "...", "device": "...", "ed25519": "<base64>"}]}
 
+`devices` may be left out: then no message need be signed by a key of the file.
 Logs and witnesses are C2SP verifier keys. A key with a life of its own (`evidence.key_life`) is written as
 an object with any of "valid_from", "valid_to", "revoked_at"; a log or witness then as {"key": "...", ...}.
 The file's SHA-256 is what is read out, printed or put on paper, so that two people can see they rely on
@@ -34,6 +36,7 @@ from evidence.signing import Signer, key_id
 FORMAT = "zhichao-trust/1"
 
 _MEMBERS = {"format", "services", "logs", "witnesses", "time_authorities"}
+_DEVICES = "devices"
 
 
 class ServiceKey(NamedTuple):
@@ -48,6 +51,15 @@ class ServiceKey(NamedTuple):
         return key_id(self.public_key)
 
 
+class TrustedDevice(NamedTuple):
+    """A key that may sign a device's messages."""
+
+    station: str
+    device: str
+    public_key: bytes
+    life: KeyLife
+
+
 class Trust(NamedTuple):
     """What a verifier relies on."""
 
@@ -58,7 +70,8 @@ class Trust(NamedTuple):
     digest: Sha256
     """SHA-256 of the file's bytes."""
     lives: Mapping[str, KeyLife] = MappingProxyType({})
-    """Of keys that have bounds, by `trusted_id`."""
+    """Of keys that have bounds, by `trusted_id`; not of devices' keys."""
+    devices: tuple[TrustedDevice, ...] = ()
 
     def life_of(self, key: bytes | x509.Certificate) -> KeyLife:
         """Return the life of a raw public key or a root; without bounds where the file gives none."""
@@ -89,6 +102,7 @@ class Trust(NamedTuple):
                 tuple(_verifier_key(entry, COSIGNATURE) for entry in document["witnesses"]),
                 tuple(_root_of(entry) for entry in document["time_authorities"]),
                 sha256_of(data),
+                devices=tuple(map(_device_of, document.get(_DEVICES, []))),
             )
             return trust._replace(lives=_lives(trust, document))
         except (EvidenceBroken, TypeError, KeyError, AttributeError, ValueError) as error:
@@ -182,7 +196,7 @@ def _without_life(entry: Any) -> Any:
 
 def _document(data: bytes) -> Json:
     document = loose_document_of(data, "the trust file")
-    if document.get("format") != FORMAT or set(document) != _MEMBERS:
+    if document.get("format") != FORMAT or set(document) - {_DEVICES} != _MEMBERS:
         raise EvidenceBroken(f"it is not of the format {FORMAT}")
     return document
 
@@ -211,10 +225,21 @@ def _with_entries(trust: Trust, document: Json) -> Iterator[tuple[bytes | x509.C
 
 def _service_of(entry: Any) -> ServiceKey:
     _check_members(entry, {"name", "ed25519"})
-    public_key = base64_of(entry["ed25519"], "a service key")
+    return ServiceKey(str(entry["name"]), _ed25519_of(entry, "a service key"))
+
+
+def _device_of(entry: Any) -> TrustedDevice:
+    _check_members(entry, {"station", "device", "ed25519"})
+    station, device = str(entry["station"]), str(entry["device"])
+    life = KeyLife.of(entry, f"a key of {station}/{device}")
+    return TrustedDevice(station, device, _ed25519_of(entry, "a device's key"), life)
+
+
+def _ed25519_of(entry: Any, what: str) -> bytes:
+    public_key = base64_of(entry["ed25519"], what)
     if len(public_key) != 32:
-        raise EvidenceBroken("a service key is not an Ed25519 key of 32 bytes")
-    return ServiceKey(str(entry["name"]), public_key)
+        raise EvidenceBroken(f"{what} is not an Ed25519 key of 32 bytes")
+    return public_key
 
 
 def _verifier_key(entry: Any, kind: int) -> VerifierKey:

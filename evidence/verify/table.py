@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import event, folder, keys, log, seal
+from evidence.verify import device, event, folder, log, seal
 from evidence.verify.inspection import Inspection
 
 CHECKS: dict[str, Callable[[Inspection], str]] = {
@@ -21,6 +21,6 @@ CHECKS: dict[str, Callable[[Inspection], str]] = {
     "checkpoint": log.check_checkpoint,
     "witness": log.check_witness,
     "witness-time": log.check_witness_time,
-    "keys": keys.check_keys,
+    "device": device.check_device,
     "manifest-sm3": folder.check_sm3_manifest,
 }
