@@ -5,10 +5,12 @@ and the driver: nothing in it may need anything else to be understood.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.events import Tyres
+from domain.units import PPM
 
 
 class _Model(BaseModel):
@@ -95,15 +97,15 @@ class RuleFigures(_Model):
     """The deployment's own figures by which a flagged passage was judged: with them it is judged again."""
 
     formula: Formula
-    guard_k_milli: int
-    default_u_gross_ppm: int
-    default_u_axle_ppm: int
-    mpe_without_certificate_ppm: int
+    guard_k_milli: Annotated[int, Field(ge=0, le=1_000_000)]
+    default_u_gross_ppm: Annotated[int, Field(ge=0, lt=PPM)]
+    default_u_axle_ppm: Annotated[int, Field(ge=0, lt=PPM)]
+    mpe_without_certificate_ppm: Annotated[int, Field(ge=0, lt=PPM)]
     confirmed_rows: tuple[str, ...]
     """Ids of law-table rows that the deployment's lawyers confirmed, sorted."""
-    clock_bound_ms: int
+    clock_bound_ms: Annotated[int, Field(ge=0, le=1_000_000_000)]
     """How far off a station's clock may be before its passages are statistics only."""
-    calibration_max_age_days: int
+    calibration_max_age_days: Annotated[int, Field(ge=0, le=1_000_000)]
     """Age from which a calibration makes statistics only."""
 
 
