@@ -6,14 +6,18 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import bagit
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from evidence import build
 from tests.components import ROOT, require
-from tests.fixtures.evidence import Deployment
+from tests.fixtures import evidence as fixtures
+from tests.fixtures.evidence import Deployment, contents
 
 DOCUMENT = ROOT / "docs/reference/evidence.md"
 BIN = Path(sys.executable).parent
@@ -170,3 +174,30 @@ def test_the_documented_fifteen_lines_follow_the_entry_into_the_log(
         ).returncode
         == 1
     )
+
+
+def test_the_documented_command_follows_a_supplement_to_its_predecessor(deployment: Deployment) -> None:
+    first = build(deployment.evidence, contents(1))
+    late = replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest)
+    package, other = deployment.seal(late), deployment.seal(contents(2))
+    command = documented("check-predecessor")
+    before = str(deployment.evidence / first.folder)
+    assert run(command, package, PREDECESSOR=before).returncode == 0
+    assert run(command, package, PREDECESSOR=str(other)).returncode != 0
+
+
+def test_the_documented_commands_accept_a_token_whose_certificate_has_ended_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("openssl")
+    monkeypatch.setattr(fixtures, "KEYS_MADE_AT", datetime(2014, 1, 1, tzinfo=UTC))
+    past = Deployment(tmp_path)
+    past.now = datetime(2014, 2, 1, tzinfo=UTC)
+    package = past.seal(contents(1, captured_at=past.now))
+    keys = tmp_path / "trust"
+    keys.mkdir()
+    (keys / "tsa-root.pem").write_bytes(past.trust.tsa_roots[0].public_bytes(Encoding.PEM))
+    key = base64.b64encode(past.trust.services[0].public_key).decode()
+    run(documented("make-keys"), keys, TRUST=str(keys), SERVICE_KEY_BASE64=key)
+    checked = run(documented("check-package"), package, TRUST=str(keys))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
