@@ -24,6 +24,7 @@ LAYERS = (
     "witness",
     "witness-time",
     "device",
+    "keys",
 )
 """In the order they are checked and reported; `verify/table.py` has the check of each."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import device, event, folder, log, seal
+from evidence.verify import device, event, folder, keys, log, seal
 from evidence.verify.inspection import Inspection
 
 CHECKS: dict[str, Callable[[Inspection], str]] = {
@@ -22,5 +22,6 @@ CHECKS: dict[str, Callable[[Inspection], str]] = {
     "witness": log.check_witness,
     "witness-time": log.check_witness_time,
     "device": device.check_device,
+    "keys": keys.check_keys,
     "manifest-sm3": folder.check_sm3_manifest,
 }
