@@ -12,7 +12,7 @@ from service.recomputation import words
 from service.recomputation.package import Conclusions, Inputs, Json
 
 _NOT_COMPUTED = frozenset(
-    {"format", "software", "originals", "derived", "anti_forgery", "supplement", "predecessor"}
+    {"format", "software", "originals", "derived", "anti_forgery", "supplement", "predecessor", "answers"}
 )
 """Members of an event that are no conclusions; `evidence.verify` holds them against the files."""
 
