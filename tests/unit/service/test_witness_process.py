@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -229,9 +230,19 @@ def test_an_answer_that_is_none_is_asked_for_again_later(witness_key: VerifierKe
             remote.cosign(head(5), 0, [])
 
 
-def _answering(server: socket.socket, said: bytes) -> str:
-    import threading  # noqa: PLC0415
+def test_a_cosignature_that_does_not_hold_is_not_taken(
+    options: WitnessOptions, witness_key: VerifierKey
+) -> None:
+    """Of the right key by its id, over another head: whoever sits between the two could send it."""
+    other = witnesses_of(options)[LOG.name].cosign(head(4, "other"), 0, [])
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        remote = RemoteWitness(_answering(server, said), [witness_key], timeout_s=5)
+        with pytest.raises(ServiceUnavailable, match="no usable answer: the cosignature"):
+            remote.cosign(head(5), 0, [])
 
+
+def _answering(server: socket.socket, said: bytes) -> str:
     def answer() -> None:
         connection, _ = server.accept()
         with connection:
