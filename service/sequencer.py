@@ -1,7 +1,8 @@
 """The one writer of the transparency log: drains the outbox, appends, lets packages go on.
 
 Every worker process runs one of these; the database's lock decides which of them works, and its
-fencing token that an ousted one stops. Each round, a few times a second:
+fencing token that an ousted one stops; one that is frozen is ousted after a minute. Each round, a few
+times a second:
 
 1. originals that wait are named in one signed capture statement, whose leaf goes into the outbox;
 2. waiting leaves get the next indices (committed before the log's files are touched);

@@ -152,13 +152,15 @@ async def finish(conn: Connection, package: Package, *, evidence_root: Path, log
     """
     if package.state is PackageState.COMPLETE:
         return
+    if not package.reached(PackageState.LOGGED):
+        raise RuleViolation(f"the package {package.folder} is not in the log yet; the sequencer comes first")
     await asyncio.to_thread(_write_seal, package, evidence_root, log_root)
     await record_complete(conn, package)
 
 
 def _write_seal(package: Package, evidence_root: Path, log_root: Path) -> None:
     if package.leaf_index is None or package.token is None or package.leaf is None:
-        raise RuleViolation(f"the package {package.folder} is not in the log yet; the sequencer comes first")
+        raise EvidenceBroken(f"the row of the package {package.folder} is damaged; restore it from a backup")
     write_seal(
         evidence_root,
         package.folder,
