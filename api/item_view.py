@@ -25,7 +25,7 @@ from domain.plates import PlateReading
 from domain.registry import StationContext
 from domain.screening import Screening
 from domain.weighing import Weighing
-from store.case_queries import ShownCapture, TimelineEntry, exhibit, timeline
+from store.case_queries import ShownCapture, ShownSignature, TimelineEntry, exhibit, timeline
 from store.cases import PostgresCaseBook
 
 
@@ -50,6 +50,8 @@ class ItemView:
     """How the platform weighed it, where the station sent a waveform."""
     waveform: WaveformChart | None
     seal: SealReport
+    signatures: list[ShownSignature]
+    """What was found of the devices' own signatures on the messages in the package."""
     claim: Claim | None
     """Only a claim that is running."""
     mine: bool
@@ -103,6 +105,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         captures=[capture for capture in shown.captures if capture.in_evidence],
         late_captures=[capture for capture in shown.captures if not capture.in_evidence],
         seal=await seals.for_view(case.package_folder),
+        signatures=shown.signatures,
         claim=running,
         mine=running is not None and running.username == person.username,
         may_claim=undecided

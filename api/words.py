@@ -112,8 +112,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "witness": ("见证签名", "Witness cosignature"),
     "witness-time": ("见证时间", "Witness time"),
     "keys": ("密钥有效期", "Life of the keys"),
+    "device": ("设备签名", "Device signatures"),
     "manifest-sm3": ("国密摘要", "SM3 digests"),
     "package": ("证据包", "Package"),
+    # what was found of a device's own signature
+    "device-valid": ("有效", "valid"),
+    "device-absent": ("未签名", "not signed"),
+    "device-unknown-key": ("密钥未登记", "key not registered"),
     # doubts of a screening
     "kind-unknown": ("货车或列车不明", "Truck or train not known"),
     "kind-against-axles": ("上报的车型（货车或列车）存疑", "Reported kind (truck or train) in doubt"),

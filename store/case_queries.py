@@ -39,6 +39,15 @@ class ShownCapture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSignature:
+    """What was found of a device's own signature on its messages of a passage that are in evidence."""
+
+    device_id: str
+    state: str
+    """`domain.device_signatures.SignatureState`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPackage:
     """One evidence package of a passage: the first, or a supplement."""
 
@@ -64,6 +73,7 @@ class Exhibit:
     wire_blob: Sha256 | None
     reading: dict[str, Any] | None
     captures: list[ShownCapture]
+    signatures: list[ShownSignature]
     packages: list[ShownPackage]
 
 
@@ -119,7 +129,10 @@ async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exh
     if passage is None:
         return None
     return Exhibit(
-        **passage, captures=await _captures(conn, event_id), packages=await packages_of(conn, event_id)
+        **passage,
+        captures=await _captures(conn, event_id),
+        signatures=await _signatures(conn, event_id, captured_at),
+        packages=await packages_of(conn, event_id),
     )
 
 
@@ -132,6 +145,26 @@ async def _captures(conn: Connection, event_id: str) -> list[ShownCapture]:
                ORDER BY array_position(ARRAY['front', 'rear', 'side', 'plate', 'panorama'], role),
                    event_id""",
             [event_id],
+        )
+        return await cursor.fetchall()
+
+
+async def _signatures(conn: Connection, event_id: str, captured_at: datetime) -> list[ShownSignature]:
+    async with conn.cursor(row_factory=class_row(ShownSignature)) as cursor:
+        await cursor.execute(
+            """WITH message AS (
+                   SELECT device_id, device_signature, header FROM passage
+                   WHERE event_id = %(event)s AND captured_at = %(at)s
+                   UNION ALL
+                   SELECT c.device_id, c.device_signature, c.header FROM capture c
+                   JOIN shown_capture s ON s.event_id = c.event_id
+                   WHERE s.passage_event_id = %(event)s AND s.in_evidence
+               )
+               SELECT DISTINCT device_id, coalesce(
+                   device_signature ->> 'state',
+                   CASE WHEN header ->> 'signature' IS NULL THEN 'absent' ELSE 'unknown-key' END
+               ) AS state FROM message ORDER BY device_id, state""",
+            {"event": event_id, "at": captured_at},
         )
         return await cursor.fetchall()
 

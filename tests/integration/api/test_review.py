@@ -265,3 +265,13 @@ async def test_opening_a_lead_twice_gives_one_case(office: Office) -> None:
         again = await PostgresCaseBook(conn).case(case.case_id)
         assert not await PostgresCaseBook(conn).insert_lead(again, state=CaseState.AWAITING_THIRD, at=NOW)
     assert await state_of(office, case.case_id) is CaseState.AWAITING_FIRST
+
+
+async def test_the_page_is_told_which_devices_of_the_evidence_signed(office: Office) -> None:
+    case = await office.open_case(1)
+    await office.store_late_capture(1, CaptureRole.PANORAMA, photograph(six_axle_train(9), CaptureRole.FRONT))
+    async with office.pool.connection() as conn:
+        shown = await exhibit(conn, case.event_id, CAPTURED_AT + timedelta(minutes=7))
+    assert shown is not None
+    found = {one.device_id: one.state for one in shown.signatures}
+    assert found == {"cam-front": "absent", "cam-rear": "absent", "cam-side": "absent", "wim-1": "valid"}
