@@ -29,7 +29,7 @@ from evidence.key_life import KeyLife
 from evidence.parsing import Json, document_of, moment_of
 from evidence.verify.inspection import Inspection, known, some
 
-_CAPTURE = "capture"
+_RECORDS = ("weigh", "waveform")
 
 
 class _Checked(NamedTuple):
@@ -120,7 +120,7 @@ def _message(
 def _check_belongs(one: _Checked, event: Json) -> None:
     """A signed message must be this event's: the record itself, or an image of the same passage."""
     header, record = one.message.header, event.get("record")
-    if one.message.topic.rpartition("/")[2] != _CAPTURE:
+    if one.message.topic.rpartition("/")[2] in _RECORDS:
         of_record = event_id(
             StationId(header.get("station", "")),
             DeviceId(header.get("device", "")),
@@ -135,10 +135,8 @@ def _check_belongs(one: _Checked, event: Json) -> None:
     if header.get("match_key") != match_key:
         raise EvidenceBroken(f"{one.path} was signed as an image of another passage")
     named = (header.get("sha256"), header.get("role"), header.get("device"))
-    images = [
-        (image["sha256"], image.get("role"), image.get("device")) for image in event["originals"]["images"]
-    ]
-    if named not in images:
+    originals = [*event["originals"]["images"], *event["originals"].get("video", [])]
+    if named not in [(item["sha256"], item.get("role"), item.get("device")) for item in originals]:
         raise EvidenceBroken(f"{one.path} was signed as another image than the event lists")
 
 
