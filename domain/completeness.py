@@ -59,6 +59,8 @@ class Profile(BaseModel):
 
     @model_validator(mode="after")
     def _no_less_than_a_case_needs(self) -> "Profile":
+        if CaptureRole.CLIP in self.roles:
+            raise ValueError(f"profile {self.name} names the role clip; a clip is wanted by motion")
         if self.for_tests_only:
             return self
         # 计量法 Art. 9 and 行政处罚法 Art. 41: unverified or unannounced, it is no evidence at all.
@@ -69,7 +71,8 @@ class Profile(BaseModel):
     @property
     def expected_roles(self) -> tuple[str, ...]:
         """Roles a hit waits for until its deadline, since without them it is incomplete for good."""
-        return tuple(sorted(role.value for role in self.roles))
+        clip = {CaptureRole.CLIP} if self.motion is Motion.CLIP else set()
+        return tuple(sorted(role.value for role in self.roles | clip))
 
 
 class Picture(NamedTuple):

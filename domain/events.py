@@ -219,7 +219,10 @@ class Waveform(_Event):
 
 
 class CaptureMeta(_Event):
-    """What a camera says of one image; the image itself travels and is stored as bytes."""
+    """What a camera says of one image or clip; its bytes travel and are stored apart.
+
+    A clip is never decoded: its width and height are 0.
+    """
 
     match_key: Annotated[str, Field(min_length=1, max_length=64)]
     role: CaptureRole

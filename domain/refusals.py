@@ -28,6 +28,7 @@ class RefusalCode(StrEnum):
     PAYLOAD_TOO_LARGE = "payload-too-large"
     IMAGE_UNREADABLE = "image-unreadable"
     IMAGE_TRUNCATED = "image-truncated"
+    CLIP_UNREADABLE = "clip-unreadable"
     DIGEST_MISMATCH = "digest-mismatch"
     WAVEFORM_BROKEN = "waveform-broken"
     SIGNAL_TOO_SHORT = "signal-too-short"
@@ -64,9 +65,9 @@ ADVICE: dict[RefusalCode, Advice] = {
         "The message's schema version is not supported; send version 1.",
     ),
     RefusalCode.UNSUPPORTED_CONTENT_TYPE: Advice(
-        "内容类型不受支持：称重记录用 application/json，图像用 image/jpeg，"
+        "内容类型不受支持：称重记录用 application/json，图像用 image/jpeg，录像用 video/mp4，"
         "波形用 application/vnd.zhichao.waveform。",
-        "Unsupported content type: weigh records are application/json, images image/jpeg, "
+        "Unsupported content type: weigh records are application/json, images image/jpeg, clips video/mp4, "
         "waveforms application/vnd.zhichao.waveform.",
     ),
     RefusalCode.HEADER_MISSING: Advice(
@@ -125,6 +126,10 @@ ADVICE: dict[RefusalCode, Advice] = {
     RefusalCode.IMAGE_TRUNCATED: Advice(
         "JPEG 不完整，请检查传输和相机缓存。",
         "The JPEG is incomplete; check the transfer and the camera's buffer.",
+    ),
+    RefusalCode.CLIP_UNREADABLE: Advice(
+        "录像不是完整的 MP4 文件，请检查传输和相机输出。",
+        "The clip is no complete MP4 file; check the transfer and the camera's output.",
     ),
     RefusalCode.DIGEST_MISMATCH: Advice(
         "内容的 SHA-256 与消息头声明的不同，内容在途中已改变。",

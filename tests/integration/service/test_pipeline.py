@@ -7,11 +7,12 @@ import pytest
 
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
-from evidence import verify_package
+from evidence import HttpAuthority, verify_package
 from service import pipeline
 from service.pipeline import complete, settle
 from store.drift import Watched, keep_drift
 from store.hits import HitState, lock_hit
+from store.originals import originals_logged
 from store.packages import PackageState
 from store.transactions import transaction
 from tests.fixtures.bench import EVENT, EXPECTED, ROLES, AbsentAuthority, Bench, images_of, overdue
@@ -126,6 +127,37 @@ async def test_a_profile_that_wants_motion_waits_for_the_second_image(bench: Ben
     assert (package.passed, package.missing) == (True, [])
 
 
+async def test_a_clip_is_sealed_as_it_came_and_stands_for_a_second_image(bench: Bench) -> None:
+    clip = capture(1, device="cam-clip", role=CaptureRole.CLIP, image=b"a clip, never decoded")
+    await bench.arrive(passage(1, expected=EXPECTED, profile="full"), *images_of(*ROLES), clip)
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    folder = bench.shop.evidence_root / package.folder
+    assert (folder / "data/video/01-clip.mp4").read_bytes() == b"a clip, never decoded"
+    assert len(list((folder / "data/images").iterdir())) == 3
+    event = json.loads((folder / "data/event.json").read_bytes())
+    assert [entry["path"] for entry in event["originals"]["video"]] == ["data/video/01-clip.mp4"]
+    assert verify_package(folder, bench.shop.seals.trust).ok
+    assert (await bench.state(), await bench.cases(), bench.engine.images) == (HitState.OPEN, 1, 3)
+
+
+async def test_images_that_cannot_be_decoded_are_sealed_and_shown_as_such(bench: Bench) -> None:
+    """The cameras of these tests send noise: the composite is made all the same."""
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    folder = bench.shop.evidence_root / package.folder
+    event = json.loads((folder / "data/event.json").read_bytes())
+    assert [view["path"] for view in event["derived"]] == ["data/derived/composite.jpg"]
+    assert (folder / "data/derived/composite.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
 async def test_the_package_says_what_was_required_of_it(bench: Bench) -> None:
     await bench.arrive(overdue(passage(1, expected=EXPECTED, profile="full")), *images_of(*ROLES[:2]))
     await bench.log()
@@ -154,6 +186,27 @@ async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench
     await bench.log()
     await complete(bench.shop, EVENT)
     assert (await bench.state(), bench.engine.images) == (HitState.OPEN, 3)
+
+
+async def test_in_an_outage_captures_are_stated_and_no_other_clock_stands_in(bench: Bench) -> None:
+    """The configured authority is away: what is logged has no token, and nothing can be decided on."""
+    nobody = HttpAuthority("http://127.0.0.1:1/", timeout_s=1.0)
+    outage = bench.shop._replace(seals=bench.shop.seals._replace(authority=nobody))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailable):
+            await settle(outage, EVENT)
+        await bench.log()
+        await complete_refused(bench)
+    async with transaction(bench.shop.pool) as conn:
+        assert await originals_logged(conn, EVENT)
+        kinds = await (await conn.execute("SELECT DISTINCT kind FROM log_outbox")).fetchall()
+    package = await bench.package()
+    assert package is not None
+    assert (package.state, package.token, package.leaf) == (PackageState.AWAITING_TIME, None, None)
+    assert kinds == [("capture",)]
+    assert not (bench.shop.evidence_root / package.folder / "seal").exists()
 
 
 async def complete_refused(bench: Bench) -> None:
