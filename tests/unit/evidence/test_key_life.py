@@ -1,8 +1,8 @@
 """Keys that begin, end and are revoked: what they signed counts by the witness's time, and by no other."""
 
 import shutil
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from evidence import (
     verify_package,
 )
 from evidence.key_life import KeyLife
+from tests.fixtures import evidence as fixtures
 from tests.fixtures.evidence import CAPTURED_AT, KEYS_MADE_AT, Deployment, contents, copy_of
 
 WITNESSED = (CAPTURED_AT + timedelta(seconds=40)).replace(microsecond=0)
@@ -165,6 +166,25 @@ def test_a_time_authority_revoked_beside_one_that_is_not(
         assert verify_package(package, Trust.parse(trust_bytes(document))).broken == ("keys",)
 
 
+def test_a_time_stamp_outlives_its_authoritys_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts by the token's own time: made while the certificate was valid, it holds ever after."""
+    monkeypatch.setattr(fixtures, "KEYS_MADE_AT", datetime(2010, 1, 1, tzinfo=UTC))
+    deployment = Deployment(tmp_path)
+    (certificate,) = deployment.trust.tsa_roots
+    ends = certificate.not_valid_after_utc
+    assert ends < datetime.now(UTC)
+    deployment.now = ends - timedelta(hours=1)
+    in_time = deployment.seal(contents(1, captured_at=deployment.now - timedelta(seconds=30)))
+    deployment.now = ends + timedelta(hours=1)
+    too_late = deployment.seal(contents(2, captured_at=deployment.now - timedelta(seconds=30)))
+    assert deployment.verify(in_time).ok
+    report = deployment.verify(too_late)
+    assert report.broken == ("time-stamp", "times", "witness-time")
+    assert "expired" in {layer.name: layer.detail for layer in report.layers}["time-stamp"]
+
+
 def test_a_second_witness_vouches_where_the_first_ones_key_was_revoked(
     tmp_path: Path, deployment: Deployment
 ) -> None:
@@ -183,9 +203,10 @@ def test_a_second_witness_vouches_where_the_first_ones_key_was_revoked(
             """Return what both remember."""
             return deployment.witness.remembered_size()
 
-        def cosign(self, note: bytes, proof: Any) -> bytes:
+        def cosign(self, checkpoint_note: bytes, old_size: int, proof: Sequence[bytes]) -> bytes:
             """Return both lines."""
-            return deployment.witness.cosign(note, proof) + second.cosign(note, proof)
+            lines = [one.cosign(checkpoint_note, old_size, proof) for one in (deployment.witness, second)]
+            return b"".join(lines)
 
     deployment.log = TransparencyLog(deployment.folder / "log", deployment.keys.log, Both())
     package = deployment.seal(contents())
