@@ -19,7 +19,7 @@ from cases.ports import SealReport
 from cases.states import ROUNDS
 from domain.casework import CaseFile, Claim, Review
 from domain.errors import EvidenceBroken, NotFound
-from domain.events import ClockState, MessageHeader, WeighRecord
+from domain.events import CaptureRole, ClockState, MessageHeader, WeighRecord
 from domain.ids import CaseId, Sha256
 from domain.plates import PlateReading
 from domain.registry import StationContext
@@ -43,8 +43,10 @@ class ItemView:
     proposal: Proposal
     captures: list[ShownCapture]
     """The images in the package, and no others: a decision rests on what is sealed."""
+    clips: list[ShownCapture]
+    """The clips in the package, played as they came."""
     late_captures: list[ShownCapture]
-    """Images that arrived after sealing: listed, never shown."""
+    """Images and clips that arrived after sealing: listed, never shown."""
     chart: AxleChart
     weighing: Weighing | None
     """How the platform weighed it, where the station sent a waveform."""
@@ -102,7 +104,8 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         waveform=await asyncio.to_thread(_waveform, wiring.blobs, shown.wire_blob, weighing),
         chart=axle_chart(screening.groups, spacings_mm=record.spacings_mm, u_axle_ppm=record.u_axle_ppm),
         proposal=Proposal.model_validate(case.proposal),
-        captures=[capture for capture in shown.captures if capture.in_evidence],
+        captures=[one for one in shown.captures if one.in_evidence and one.role != CaptureRole.CLIP],
+        clips=[one for one in shown.captures if one.in_evidence and one.role == CaptureRole.CLIP],
         late_captures=[capture for capture in shown.captures if not capture.in_evidence],
         seal=await seals.for_view(case.package_folder),
         signatures=shown.signatures,

@@ -15,6 +15,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "side": ("侧面", "Side"),
     "plate": ("号牌特写", "Plate"),
     "panorama": ("全景", "Panorama"),
+    "clip": ("录像", "Clip"),
     "no-panorama-image": ("缺全景图像", "No panorama image"),
     "no-plate-image": ("缺号牌特写图像", "No plate close-up"),
     # what the completeness gate misses
