@@ -1,8 +1,11 @@
 """`zhichao doctor`: looks at everything a working installation rests on, and says what to do."""
 
+import asyncio
+
 from domain.errors import ZhichaoError
 from service.checks import installation, running
 from service.checks.finding import Finding, fine, wrong
+from service.checks.witness import ask_witness
 from service.reach import as_running, database_of
 from service.settings import Settings
 from store.connection import connect
@@ -21,6 +24,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *installation.check_weights(),
         *installation.check_law(settings),
     ]
+    found += await asyncio.to_thread(ask_witness, as_running(settings))
     found += await running.check_broker(as_running(settings))
     found += await _database(settings)
     return found

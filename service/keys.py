@@ -12,6 +12,7 @@ from domain.errors import ConfigurationError, EvidenceBroken
 from evidence import COSIGNATURE, KeySet, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
 from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import load_certificate
+from evidence.witness_keys import load_witness_key, published_witness_key
 from service.settings import Settings
 
 
@@ -45,9 +46,19 @@ def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKe
     if settings.tsa_certificate_file is not None:
         roots = [load_certificate(settings.tsa_certificate_file)]
     document = trust_file(keys, tsa_roots=roots, bounded=bounded)
-    if settings.witness_url is not None and settings.witness_key is not None:
-        document["witnesses"] = _witnesses(settings, keys, settings.witness_key, document["witnesses"])
+    published = _key_of_witness_apart(settings)
+    if published is not None:
+        document["witnesses"] = _witnesses(settings, keys, published, document["witnesses"])
     return document
+
+
+def _key_of_witness_apart(settings: Settings) -> str | None:
+    if settings.witness_url is not None:
+        return settings.witness_key
+    local = (
+        settings.witness_apart_root / "keys"
+    )  # of the demo, whose witness has an address only while it runs
+    return published_witness_key(load_witness_key(local)) if local.exists() else None
 
 
 def own_witness_used(settings: Settings) -> bool:

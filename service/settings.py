@@ -263,6 +263,11 @@ class Settings(BaseSettings):
         return self.data / "witness"
 
     @property
+    def witness_apart_root(self) -> Path:
+        """Where the demo's witness, a process of its own, has its key and its state."""
+        return self.data / "witness-apart"
+
+    @property
     def trust_path(self) -> Path:
         """The trust file."""
         return self.trust_file or self.data / "trust.json"

@@ -152,7 +152,7 @@ async def _with_witness(supervisor: Supervisor, settings: Settings) -> Settings:
     """
     from service import witness_process  # noqa: PLC0415 (the web server, which the supervisor can do without)
 
-    folder = settings.data / "witness-apart"
+    folder = settings.witness_apart_root
     if not folder.exists():
         if settings.keys_root.exists():
             return settings

@@ -1,6 +1,7 @@
 """The auditor: honest logs pass, and a log that shows two histories is found out and proved to have."""
 
 import json
+import random
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from evidence.log_copy import FolderCopy, copy_at
 from evidence.merkle import root
 from evidence.tiles import Tiles
 from service.cli import main
+from tests.counts import count
 from tests.fixtures.evidence import Deployment
 from tests.unit.evidence.test_log import leaves
 
@@ -320,3 +322,38 @@ def test_stamped_heads_that_are_not_what_they_say(
     report = audited(deployment)
     assert broken(report) == ["time stamps"]
     assert len(report.contradictions) == (1 if attack in (_other_head, _longer_head) else 0)
+
+
+def test_whatever_lies_where_the_log_should_be_is_found_or_changes_nothing(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """A bit flipped, a cut, or rubbish in any file of a log: never an error of ours, never a false head."""
+    rng = random.Random(12)
+    for begin, end in ((0, 256), (256, 300), (300, 612)):
+        deployment.log.append(leaves(begin, end))
+        deployment.now += timedelta(days=1)
+        stamp_heads(deployment.folder / "log", deployment.authority, deployment.now.date())
+    note = deployment.log.checkpoint_note
+    place = tmp_path / "copy"
+    shutil.copytree(deployment.folder / "log", place)
+    superseded = place / "tile/1/000.p/1"  # by a wider one; nobody reads it any more
+    files = [path for path in sorted(place.rglob("*")) if path.is_file() and path.name != "lock"]
+    files.remove(superseded)
+    for number in range(count(3000, reduced=150)):
+        file = files[number % len(files)]
+        original = file.read_bytes()
+        damaged = bytearray(original)
+        way = rng.choice(["flip", "cut", "rubbish"])
+        if way == "flip":
+            damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+        elif way == "cut":
+            del damaged[rng.randrange(len(damaged)) :]
+        else:
+            damaged[:] = rng.randbytes(rng.randrange(200))
+        file.write_bytes(damaged)
+        report = audited(deployment, place, last=note, full=True)
+        # A token can be altered in places without breaking its signature; a list may just lose its end.
+        harmless = file.suffix == ".tsr" or file.name == "dates"
+        assert report.status == 1 or (harmless and way != "rubbish"), (file, way, report)
+        file.write_bytes(original)
+    assert audited(deployment, place, last=note, full=True).status == 0

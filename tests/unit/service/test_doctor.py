@@ -11,8 +11,12 @@ from evidence.witness_keys import create_witness_key, published_witness_key
 from service.checks import installation
 from service.checks.finding import Finding
 from service.checks.running import check_broker
+from service.checks.witness import ask_witness
 from service.keys import ensure_keys, expected_trust
 from service.settings import PREFIX, BrokerKind, Settings
+from service.wiring import log_of
+from service.witness_process import WitnessOptions
+from tests.fixtures.witness import listening
 from tests.integration.service.running import free_port
 
 
@@ -141,6 +145,27 @@ def test_a_witness_that_was_replaced_stays_in_the_trust_file(settings: Settings,
     trust = Trust.parse(expected_trust(later, load_keys(later.keys_root)))
     assert [str(one) for one in trust.witnesses] == [key, *own]
     assert installation.check_witness(later).verdict == "warning"
+
+
+def test_a_witness_that_does_not_answer_or_does_not_know_the_log_is_found(tmp_path: Path) -> None:
+    published = published_witness_key(create_witness_key(tmp_path / "keys", "example.net/witness"))
+    options = WitnessOptions(tmp_path / "keys", tmp_path / "state", (), port=free_port())
+    settings = Settings(
+        data=tmp_path / "data", witness_url=f"http://{options.host}:{options.port}", witness_key=published
+    )
+    keys = ensure_keys(settings)
+    assert ask_witness(settings) == []  # an empty log has no head to show
+    knowing = options._replace(logs=Trust.load(settings.trust_path).logs)
+    with listening(knowing):
+        log_of(settings, keys).append([bytes(32)])
+        assert [one.verdict for one in ask_witness(settings)] == ["fine"]
+    (away,) = _wrong(ask_witness(settings))
+    assert "does not answer" in away.detail
+    strangers = Settings(data=tmp_path / "strangers")
+    ensure_keys(strangers)
+    with listening(options._replace(logs=Trust.load(strangers.trust_path).logs)):
+        (unknown,) = _wrong(ask_witness(settings))
+    assert "403" in unknown.detail
 
 
 @pytest.mark.parametrize("half", [{"witness_url": "http://witness.example"}, {"witness_key": "x"}])
