@@ -16,6 +16,7 @@ from api import (
     web_item,
     web_operations,
     web_queue,
+    web_recompute,
     web_session,
 )
 from api.access import Principal, SignInNeeded, principal_of
@@ -78,6 +79,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         web_session.router,
         web_queue.router,
         web_item.router,
+        web_recompute.router,
         web_operations.router,
     ):
         app.include_router(router)

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from api.wiring import Wiring
+from api.wiring import Recomputed, Wiring
 from cases.ports import Sign, SignedDecision
 from domain.errors import ConfigurationError
 from evidence import (
@@ -97,8 +98,15 @@ def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
         evidence_root=settings.evidence_root,
         verify=partial(verify_package, trust=Trust.load(settings.trust_path)),
         sign_decision=decision_signer(keys),
+        recompute=_recompute,
         version=version("zhichao"),
         demo=demo,
         secure_cookies=settings.web_https,
         session_length=timedelta(minutes=settings.session_minutes),
     )
+
+
+def _recompute(folder: Path) -> Recomputed:
+    from service.recomputation import recompute  # noqa: PLC0415 (numba, which no other page needs)
+
+    return recompute(folder)

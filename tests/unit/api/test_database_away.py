@@ -14,9 +14,14 @@ from api import wiring
 from api.access import COOKIE
 from api.app import create_app
 from cases.ports import SealReport, SignedDecision
+from domain.errors import NotFound
 from store.blobs import BlobStore
 
 pytestmark = pytest.mark.anyio
+
+
+def _no_package(_folder: Path) -> wiring.Recomputed:
+    raise NotFound("nothing is asked of packages here")
 
 
 def _no_seal(package: Path) -> SealReport:
@@ -42,6 +47,7 @@ async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
                 evidence_root=tmp_path,
                 verify=_no_seal,
                 sign_decision=lambda decision: SignedDecision(b"", b""),
+                recompute=_no_package,
                 version="test",
             )
         )
