@@ -1,6 +1,7 @@
 """Messages that devices sign, from the wire into the database: what is taken, what is kept in quarantine."""
 
 import base64
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,17 +11,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.device_signatures import DeviceSignature
 from domain.events import Wire
+from domain.ids import DeviceId, Epoch, Sequence, StationId, event_id
+from domain.plates import PlateClass, PlateColour, PlateReading
 from domain.refusals import RefusalCode
-from evidence import KeySigner
+from evidence import KeySigner, Policy
 from evidence.device import read_message, sign_message
 from ingest.decoders import Decoders, load_decoders
 from service.settings import Settings
+from service.steps.contents import contents_of
 from service.steps.replay import accept_again
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
 from store.blobs import BlobStore
 from store.connection import Pool
+from store.hits import lock_hit
 from store.registry import load_registry, parse_registry
+from tests.fixtures.evidence import Deployment
 from tests.integration.store.messages import REGISTRY
 from tests.unit.ingest.samples import NOW, capture, capture_header, framed, header, jpeg, weigh, weigh_body
 
@@ -246,3 +252,42 @@ async def test_what_was_refused_for_a_key_registered_late_is_taken_again(door: D
     assert isinstance(number, int)
     await accept_again(door.pool, door.blobs, door.sink, DECODERS, number)
     assert [one.state for one in await door.found()] == ["valid"]
+
+
+OVERLOADED = weigh_body(
+    gross_kg=61_400,
+    axles=[{"load_kg": load, "tyres": "dual"} for load in (6_400, 11_000, 11_000, 11_000, 11_000, 11_000)],
+    flags=[],
+)
+NOT_READ = PlateReading(
+    text=None,
+    confidence_ppm=0,
+    plate_class=PlateClass.UNKNOWN,
+    colour=PlateColour.UNKNOWN,
+    trailer_text=None,
+    captures=(),
+    engine="none",
+    models={},
+)
+
+
+async def test_a_signature_goes_from_the_wire_into_the_package_and_is_checked_there(
+    door: Door, deployment: Deployment
+) -> None:
+    """The record over MQTT 3.1.1, its image over MQTT 5."""
+    await door.register(CAMERA_KEY)
+    message = signed(weigh(OVERLOADED, header()))
+    old = framed(message.topic, dict(message.properties), message.payload)
+    assert await door.send(old, signed(capture())) == [None, None]
+    async with door.pool.connection() as conn:
+        hit = await lock_hit(conn, event_id(StationId("S1"), DeviceId("wim-1"), Epoch("e0"), Sequence(7)))
+    made = contents_of(hit, hit.captures, NOT_READ, door.blobs)
+    deployment.now = NOW
+    package = deployment.seal(made)
+    report = deployment.verify(package, policy=Policy(require_device_signature=True))
+    assert {layer.name: layer.detail for layer in report.layers}[
+        "device"
+    ] == "signed by S1/cam-front, S1/wim-1"
+    assert report.broken == ()
+    entries = json.loads((package / "data/event.json").read_bytes())["originals"]["wire"]
+    assert [entry["device_signature"] for entry in entries] == [{"state": "valid", "key_id": "k1"}] * 2
