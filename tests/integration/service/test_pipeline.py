@@ -2,18 +2,22 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
-from evidence import HttpAuthority, verify_package
+from domain.law import tariff
+from evidence import HttpAuthority, sealed_event, verify_package
 from service import pipeline
 from service.pipeline import complete, settle
+from service.steps import contents
 from store.drift import Watched, keep_drift
 from store.hits import HitState, lock_hit
 from store.originals import originals_logged
 from store.packages import PackageState
+from store.registry import local_day
 from store.transactions import transaction
 from tests.fixtures.bench import EVENT, EXPECTED, ROLES, AbsentAuthority, Bench, images_of, overdue
 from tests.integration.store.messages import SCALE, STATION, T0, capture, passage
@@ -172,6 +176,27 @@ async def test_the_package_says_what_was_required_of_it(bench: Bench) -> None:
     assert said["requires"]["motion"] == "clip-or-second-image"
 
 
+async def test_the_case_shows_the_penalty_that_was_sealed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though another tariff is found by the time the case is opened."""
+    dearer = tariff(local_day(T0)).model_copy(update={"step_yuan": 700, "cap_yuan": 90_000})
+    monkeypatch.setattr(contents, "tariff", lambda _day: dearer)
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    monkeypatch.undo()
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    async with transaction(bench.shop.pool) as conn:
+        row = await (await conn.execute("SELECT proposal FROM case_file")).fetchone()
+    package = await bench.package()
+    assert package is not None
+    assert row is not None
+    assert row[0] == sealed_event(bench.shop.evidence_root / package.folder)["proposal"]
+    assert row[0]["amount_yuan"] == 6 * 700
+
+
 async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench: Bench) -> None:
     await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
     await bench.log()
@@ -246,3 +271,26 @@ async def test_a_package_tampered_with_before_it_is_read_back_opens_no_case(benc
     with pytest.raises(RuleViolation, match="does not verify"):
         await complete(bench.shop, EVENT)
     assert (await bench.state(), await bench.cases()) == (HitState.SEALED, 0)
+
+
+async def test_a_package_is_signed_by_sm2_too_where_a_key_is_set(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = sm2_key(tmp_path / "sm2.pem")
+    trust_path = tmp_path / "trust-sm2.json"
+    settings = Settings(data=tmp_path, sm2_key_file=tmp_path / "sm2.pem", trust_file=trust_path)
+    seals = seals_of(settings)
+    shop = bench.shop._replace(seals=seals)
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(shop, EVENT)
+    await bench.log()
+    await complete(shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    policy = Policy(required_layers=frozenset({*LAYERS, SM2_LAYER}))
+    assert verify_package(bench.shop.evidence_root / package.folder, seals.trust, policy=policy).ok
+    assert [key.public_key for key in seals.trust.sm2] == [signer.public_key]
+    monkeypatch.setattr(settings, "trust_file", None)  # the first one does not name the SM2 key
+    with pytest.raises(ConfigurationError, match="does not name"):
+        seals_of(settings)
