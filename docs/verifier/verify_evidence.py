@@ -7,7 +7,7 @@ It needs Python 3.11, `pip install cryptography`, and the command `openssl` for 
 file on purpose: read it before you believe it. It shares no line with the software it checks; both follow
 RFC 8493 (bag), 8785 (JSON), 3161 (time stamp) and 9162 (log), DSSE, and c2sp.org's notes. No key is taken
 from a package: all come from the trust file, whose SHA-256 its publisher gives you in another way. Reading
-is strict: what is signed or hashed has one spelling only. Signatures by devices are not looked at.
+is strict: what is signed or hashed has one spelling only. Devices' and SM2 signatures are not looked at.
 
 Exit status: 0 every layer of every package holds, 1 one does not, 2 something could not be checked.
 """
@@ -33,7 +33,7 @@ MUST_HAVE = TAGS | SEAL | {"seal/inclusion.tlog-proof", "data/event.json", "data
 MAY_HAVE = {"tagmanifest-sha256.txt", "manifest-sm3.txt", "data/reading.json"}
 PAYLOAD = {f"data/{name}" for name in ("derived", "images", "rules", "station", "video", "wire")}
 LIFE = {"valid_from", "valid_to", "revoked_at"}
-KEY = {"name", "ed25519", "key", "root_pem", "station", "device"}
+KEY = {"name", "ed25519", "sm2", "key", "root_pem", "station", "device"}
 PAYLOAD_TYPE, STATEMENT = "application/vnd.in-toto+json", "https://in-toto.io/Statement/v1"
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 BAG_INFO = (
@@ -212,7 +212,8 @@ def check(root: Path, trust: dict[str, Any], sm3: bool) -> dict[str, str]:  # no
         stamped, accuracy, authorities = check_token(root / "seal", trust["authorities"])
     with layer("times", said):
         expect(captured - stamped <= accuracy + SECOND, "time-stamped before it was captured")
-        expect(stamped - captured <= LONGEST_TO_STAMP + accuracy, "time-stamped too long after its capture")
+        late = stamped - captured > LONGEST_TO_STAMP + accuracy
+        expect(number or not late, "time-stamped too long after its capture")
     with layer("entry", said):
         named = ("tagmanifest-sha256.txt", "seal/statement.dsse.json", "seal/statement.tsr")
         entry = "".join(f"{sha256(read(path))}  {path}\n" for path in named).encode()

@@ -38,14 +38,18 @@ def check_time_stamp(found: Inspection) -> str:
 
 
 def check_times(found: Inspection) -> str:
-    """captured <= genTime <= captured + allowed delay, each with its stated tolerance."""
+    """captured <= genTime <= captured + allowed delay, each with its stated tolerance.
+
+    A supplement has no last moment: a correction may come months later, and its time says so.
+    """
     event, stamp = known(found.event, "event"), known(found.stamp, "time-stamp")
+    supplement = known(found.info, "bag-info").supplement
     captured_at = moment_of(event["captured_at"], "the event's captured_at")
     ahead = stamp.accuracy + timedelta(seconds=found.policy.clock_tolerance_s)
     if captured_at - stamp.made_at > ahead:
         raise EvidenceBroken(f"time-stamped at {stamp.made_at.isoformat()}, before it was captured")
     delay = stamp.made_at - captured_at
-    if delay > timedelta(seconds=found.policy.allowed_delay_s) + stamp.accuracy:
+    if not supplement and delay > timedelta(seconds=found.policy.allowed_delay_s) + stamp.accuracy:
         raise EvidenceBroken(
             f"time-stamped {delay} after capture; the policy allows {found.policy.allowed_delay_s} s"
         )

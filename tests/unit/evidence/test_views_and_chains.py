@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from evidence import as_text, build
 from evidence.parsing import canonical_json
 from evidence.policy import LAYERS, ON_REQUEST
 from evidence.verify.table import CHECKS
-from tests.fixtures.evidence import WITH_SM3, Deployment, contents
+from tests.fixtures.evidence import CAPTURED_AT, KEYS_MADE_AT, WITH_SM3, Deployment, contents
 
 pytestmark = pytest.mark.usefixtures("second_opinion")
 
@@ -145,3 +146,37 @@ def test_a_second_manifest_that_tells_of_other_bytes(deployment: Deployment) -> 
     deployment.reseal(package, sm3_manifest=wrong)
     assert deployment.verify(package).ok
     assert deployment.verify(package, policy=WITH_SM3).broken == ("manifest-sm3",)
+
+
+def test_a_supplement_may_come_months_later_but_not_before_the_capture(deployment: Deployment) -> None:
+    first = build(deployment.evidence, contents(1))
+    deployment.seal_built(first)
+    late = replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest)
+    deployment.now = CAPTURED_AT + timedelta(days=90)
+    assert deployment.verify(deployment.seal(late)).ok
+    too_early = replace(contents(2), supplement=1, predecessor_tagmanifest=first.tagmanifest)
+    deployment.now = CAPTURED_AT - timedelta(hours=1)
+    assert "times" in deployment.verify(deployment.seal(too_early)).broken
+
+
+def test_restamping_in_place_is_seen(deployment: Deployment) -> None:
+    """A fresh token of the same authority in place of the old: genuine, but not the one that was logged."""
+    package = deployment.seal(contents(1))
+    deployment.now += timedelta(days=1)
+    envelope = (package / "seal/statement.dsse.json").read_bytes()
+    (package / "seal/statement.tsr").write_bytes(deployment.authority.stamp(envelope))
+    assert set(deployment.verify(package).broken) == {"entry", "witness-time"}
+
+
+def test_restamping_before_the_certificate_ends_is_a_supplement_and_leaves_the_seal_as_it_was(
+    deployment: Deployment,
+) -> None:
+    """The later token is over an envelope that names the earlier tag manifest: it vouches for it again."""
+    first = build(deployment.evidence, contents(1))
+    package = deployment.seal_built(first)
+    seal_before = {path.name: path.read_bytes() for path in (package / "seal").iterdir()}
+    deployment.now = KEYS_MADE_AT + timedelta(days=3600)
+    again = deployment.seal(replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest))
+    assert deployment.verify(again).ok
+    assert deployment.verify(package).ok
+    assert {path.name: path.read_bytes() for path in (package / "seal").iterdir()} == seal_before
