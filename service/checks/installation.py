@@ -176,11 +176,13 @@ def check_keys(settings: Settings) -> list[Finding]:
 
 def check_witness(settings: Settings) -> Finding:
     """Say plainly whether the log's witness is under another administration than the log."""
-    if settings.witness_url is None:
+    demo_key = settings.witness_apart_root / "keys"
+    if settings.witness_url is None or demo_key.exists():
+        where = demo_key if demo_key.exists() else settings.keys_root
         return warning(
             "witness",
-            "under the same administration as the log: its key lies beside the log's in "
-            f"{settings.keys_root}, and who rewrites the log can cosign it too",
+            f"under the same administration as the log: its key lies in {where}, and who rewrites the log "
+            "can cosign it too",
             "have somebody else run one (docs/how-to/run-a-witness.md) and set ZHICHAO_WITNESS_URL; until "
             "then publish the log's checkpoint outside this administration from time to time",
         )
