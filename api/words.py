@@ -115,6 +115,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "keys": ("密钥有效期", "Life of the keys"),
     "device": ("设备签名", "Device signatures"),
     "manifest-sm3": ("国密摘要", "SM3 digests"),
+    "sm2": ("国密签名", "SM2 signature"),
     "package": ("证据包", "Package"),
     # what was found of a device's own signature
     "device-valid": ("有效", "valid"),

@@ -94,6 +94,15 @@ def load_private(path: Path) -> PrivateKeyTypes:
     ConfigurationError
         The file or its folder is open to others, it cannot be read, or holds no such key.
     """
+    check_private(path)
+    try:
+        return serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"{path} is not a private key in PEM without a password") from None
+
+
+def check_private(path: Path) -> None:
+    """Check that only its owner may read a key; raises `ConfigurationError`."""
     for part, allowed in ((path, PRIVATE_MODE), (path.parent, _FOLDER_MODE)):
         try:
             mode = stat.S_IMODE(part.stat().st_mode)
@@ -103,10 +112,6 @@ def load_private(path: Path) -> PrivateKeyTypes:
             raise ConfigurationError(
                 f"{part} has mode {mode:04o}; others could read a key: chmod {allowed:o} {part}"
             )
-    try:
-        return serialization.load_pem_private_key(_read(path), password=None)
-    except (ValueError, TypeError):
-        raise ConfigurationError(f"{path} is not a private key in PEM without a password") from None
 
 
 def load_certificate(path: Path) -> x509.Certificate:

@@ -29,7 +29,8 @@ LAYERS = (
 """In the order they are checked and reported; `verify/table.py` has the check of each."""
 
 SM3_LAYER = "manifest-sm3"
-ON_REQUEST = (SM3_LAYER,)
+SM2_LAYER = "sm2"
+ON_REQUEST = (SM3_LAYER, SM2_LAYER)
 """Checked only where the policy names them, after the others."""
 
 

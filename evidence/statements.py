@@ -28,7 +28,9 @@ ENVELOPE_FILE = "statement.dsse.json"
 TOKEN_FILE = "statement.tsr"  # noqa: S105 - a file name
 
 
-def sign_statement(built: BuiltPackage, contents_summary: Json, signer: Signer) -> bytes:
+def sign_statement(
+    built: BuiltPackage, contents_summary: Json, signer: Signer, second: Signer | None = None
+) -> bytes:
     """Return the envelope that says what a built package is.
 
     Parameters
@@ -39,6 +41,8 @@ def sign_statement(built: BuiltPackage, contents_summary: Json, signer: Signer) 
         What the reader should see of the content without opening it; integers and text only.
     signer
         The service's key.
+    second
+        Who signs the same bytes after it, by another algorithm.
     """
     predicate = {
         "event_id": built.event_id,
@@ -46,7 +50,7 @@ def sign_statement(built: BuiltPackage, contents_summary: Json, signer: Signer) 
         "predecessor": built.predecessor_tagmanifest,
         "summary": contents_summary,
     }
-    return sign_envelope(_statement(PACKAGE, [(TAG_MANIFEST, built.tagmanifest)], predicate), signer)
+    return sign_envelope(_statement(PACKAGE, [(TAG_MANIFEST, built.tagmanifest)], predicate), signer, second)
 
 
 def sign_capture_statement(items: Sequence[tuple[EventId, Sha256]], signer: Signer, at: datetime) -> bytes:

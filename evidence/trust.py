@@ -5,9 +5,11 @@
      "logs":      ["<name>+<id>+<key>"],
      "witnesses": ["<name>+<id>+<key>"],
      "time_authorities": [{"name": "...", "root_pem": "..."}],
-     "devices":   [{"station": "...", "device": "...", "ed25519": "<base64>"}]}
+     "devices":   [{"station": "...", "device": "...", "ed25519": "<base64>"}],
+     "sm2":       [{"name": "...", "sm2": "<base64>"}]}
 
-`devices` may be left out: then no message need be signed by a key of the file.
+`devices` may be left out: then no message need be signed by a key of the file. So may `sm2`, public keys in
+DER: a statement's second signature by one of them must hold.
 Logs and witnesses are C2SP verifier keys. A key with a life of its own (`evidence.key_life`) is written as
 an object with any of "valid_from", "valid_to", "revoked_at"; a log or witness then as {"key": "...", ...}.
 The file's SHA-256 is what is read out, printed or put on paper, so that two people can see they rely on
@@ -32,11 +34,13 @@ from evidence.keys import KeySet
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
 from evidence.parsing import Json, base64_of, base64_text, loose_document_of
 from evidence.signing import Signer, key_id
+from evidence.sm2 import Sm2Key, checked_sm2_key
 
 FORMAT = "zhichao-trust/1"
 
 _MEMBERS = {"format", "services", "logs", "witnesses", "time_authorities"}
 _DEVICES = "devices"
+_SM2 = "sm2"
 
 
 class ServiceKey(NamedTuple):
@@ -72,6 +76,7 @@ class Trust(NamedTuple):
     lives: Mapping[str, KeyLife] = MappingProxyType({})
     """Of keys that have bounds, by `trusted_id`; not of devices' keys."""
     devices: tuple[TrustedDevice, ...] = ()
+    sm2: tuple[Sm2Key, ...] = ()
 
     def life_of(self, key: bytes | x509.Certificate) -> KeyLife:
         """Return the life of a raw public key or a root; without bounds where the file gives none."""
@@ -103,6 +108,7 @@ class Trust(NamedTuple):
                 tuple(_root_of(entry) for entry in document["time_authorities"]),
                 sha256_of(data),
                 devices=tuple(map(_device_of, document.get(_DEVICES, []))),
+                sm2=tuple(map(_sm2_of, document.get(_SM2, []))),
             )
             return trust._replace(lives=_lives(trust, document))
         except (EvidenceBroken, TypeError, KeyError, AttributeError, ValueError) as error:
@@ -111,7 +117,13 @@ class Trust(NamedTuple):
             ) from None
 
 
-PARTS = {"service": "services", "log": "logs", "witness": "witnesses", "tsa": "time_authorities"}
+PARTS = {
+    "service": "services",
+    "log": "logs",
+    "witness": "witnesses",
+    "tsa": "time_authorities",
+    "sm2": "sm2",
+}
 """The trust file's list of each role's keys."""
 
 
@@ -120,6 +132,7 @@ def trust_file(
     *,
     tsa_roots: Sequence[x509.Certificate] | None = None,
     bounded: Sequence[BoundedKey] = (),
+    sm2: Signer | None = None,
 ) -> Json:
     """Return the trust file of a deployment's own keys.
 
@@ -131,6 +144,8 @@ def trust_file(
         Roots of the real time-stamp authorities; without them the test authority's root is named.
     bounded
         Keys that are not in use any more, or whose life has bounds.
+    sm2
+        Who signs second, by SM2.
     """
     roots = [keys.tsa_root] if tsa_roots is None else tsa_roots
     document: dict[str, Any] = {
@@ -145,8 +160,10 @@ def trust_file(
             for root in roots
         ],
     }
+    if sm2 is not None:
+        document[_SM2] = [{"name": sm2.name, "sm2": base64_text(sm2.public_key)}]
     for key in bounded:
-        others = [entry for entry in document[PARTS[key.role]] if entry != key.entry]
+        others = [entry for entry in document.get(PARTS[key.role], []) if entry != key.entry]
         document[PARTS[key.role]] = [*others, _with_life(key)]
     return {"format": FORMAT} | document
 
@@ -165,7 +182,7 @@ def keys_by_id(document: Json) -> dict[str, tuple[str, Any]]:
         The document is malformed.
     """
     trust = Trust.parse(trust_bytes(document))
-    roles = [role for role, part in PARTS.items() for _ in document[part]]
+    roles = [role for role, part in PARTS.items() for _ in document.get(part, [])]
     return {
         trusted_id(key): (role, _without_life(entry))
         for role, (key, entry) in zip(roles, _with_entries(trust, document), strict=True)
@@ -196,7 +213,7 @@ def _without_life(entry: Any) -> Any:
 
 def _document(data: bytes) -> Json:
     document = loose_document_of(data, "the trust file")
-    if document.get("format") != FORMAT or set(document) - {_DEVICES} != _MEMBERS:
+    if document.get("format") != FORMAT or set(document) - {_DEVICES, _SM2} != _MEMBERS:
         raise EvidenceBroken(f"it is not of the format {FORMAT}")
     return document
 
@@ -221,11 +238,17 @@ def _with_entries(trust: Trust, document: Json) -> Iterator[tuple[bytes | x509.C
     yield from zip((one.public_key for one in trust.logs), document["logs"], strict=True)
     yield from zip((one.public_key for one in trust.witnesses), document["witnesses"], strict=True)
     yield from zip(trust.tsa_roots, document["time_authorities"], strict=True)
+    yield from zip((one.public_key for one in trust.sm2), document.get(_SM2, []), strict=True)
 
 
 def _service_of(entry: Any) -> ServiceKey:
     _check_members(entry, {"name", "ed25519"})
     return ServiceKey(str(entry["name"]), _ed25519_of(entry, "a service key"))
+
+
+def _sm2_of(entry: Any) -> Sm2Key:
+    _check_members(entry, {"name", "sm2"})
+    return Sm2Key(str(entry["name"]), checked_sm2_key(base64_of(entry["sm2"], "an SM2 key")))
 
 
 def _device_of(entry: Any) -> TrustedDevice:

@@ -12,6 +12,7 @@ from domain.errors import ConfigurationError, EvidenceBroken
 from evidence import COSIGNATURE, KeySet, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
 from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import load_certificate
+from evidence.sm2 import Sm2Signer
 from evidence.witness_keys import load_witness_key, published_witness_key
 from service.settings import Settings
 
@@ -45,11 +46,18 @@ def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKe
     roots = None
     if settings.tsa_certificate_file is not None:
         roots = [load_certificate(settings.tsa_certificate_file)]
-    document = trust_file(keys, tsa_roots=roots, bounded=bounded)
+    document = trust_file(keys, tsa_roots=roots, bounded=bounded, sm2=sm2_signer(settings, keys))
     published = _key_of_witness_apart(settings)
     if published is not None:
         document["witnesses"] = _witnesses(settings, keys, published, document["witnesses"])
     return document
+
+
+def sm2_signer(settings: Settings, keys: KeySet) -> Sm2Signer | None:
+    """Return who signs packages second, if anybody does; errors as `Sm2Signer`."""
+    if settings.sm2_key_file is None:
+        return None
+    return Sm2Signer(keys.service.name, settings.sm2_key_file)
 
 
 def _key_of_witness_apart(settings: Settings) -> str | None:

@@ -82,6 +82,7 @@ async def settle(shop: Workshop, event_id: EventId) -> None:
             evidence_root=shop.evidence_root,
             blobs=shop.blobs,
             signer=shop.seals.keys.service,
+            second=shop.seals.sm2,
         )
         if hit.state in _UNSETTLED:
             await set_state(conn, event_id, HitState.SEALING, missing=tuple(package.missing))

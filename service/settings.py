@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="Folder of the private keys (service, log, witness, test TSA), files of mode 0600. "
         "Absent: `keys` below the data folder. Made on the first start.",
     )
+    sm2_key_file: Path | None = Field(
+        default=None,
+        description="Private SM2 key (PEM, mode 0600, `openssl genpkey -algorithm SM2`) that signs packages "
+        "a second time, by the command openssl; the trust file names it. Absent: no second signature.",
+    )
     trust_file: Path | None = Field(
         default=None,
         description="Trust file that packages are verified against. Absent: `trust.json` below the data "

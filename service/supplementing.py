@@ -65,6 +65,7 @@ async def _next(shop: Workshop, event_id: EventId, last: Package) -> Package | N
             evidence_root=shop.evidence_root,
             blobs=shop.blobs,
             signer=shop.seals.keys.service,
+            second=shop.seals.sm2,
             following=Following(number, last.tagmanifest, requests),
         )
 

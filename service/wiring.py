@@ -25,7 +25,8 @@ from evidence import (
 )
 from evidence.cosigning import Cosigner
 from evidence.remote_witness import RemoteWitness
-from service.keys import ensure_keys
+from evidence.signing import Signer, key_id
+from service.keys import ensure_keys, sm2_signer
 from service.settings import Settings
 from store.blobs import BlobStore
 from store.connection import Pool
@@ -37,6 +38,8 @@ class Seals(NamedTuple):
     keys: KeySet
     authority: TimeAuthority
     trust: Trust
+    sm2: Signer | None = None
+    """Who signs packages second."""
 
 
 def seals_of(settings: Settings) -> Seals:
@@ -45,11 +48,13 @@ def seals_of(settings: Settings) -> Seals:
     Raises
     ------
     ConfigurationError
-        The trust file does not name the service's key: nothing sealed with it could become a case.
+        The trust file does not name the service's keys: nothing sealed with them could become a case.
     """
     keys = ensure_keys(settings)
     trust = Trust.load(settings.trust_path)
-    if keys.service.public_key not in [service.public_key for service in trust.services]:
+    sm2 = sm2_signer(settings, keys)
+    named = {key.key_id for key in trust.services} | {key.key_id for key in trust.sm2}
+    if not named.issuperset(key_id(one.public_key) for one in (keys.service, sm2) if one is not None):
         raise ConfigurationError(
             f"{settings.trust_path} does not name this installation's service key; after a change of keys, "
             "write it anew with `zhichao keys trust-file --write`"
@@ -58,7 +63,7 @@ def seals_of(settings: Settings) -> Seals:
         authority: TimeAuthority = LocalTestAuthority(settings.keys_root)
     else:
         authority = HttpAuthority(settings.tsa_url)
-    return Seals(keys, authority, trust)
+    return Seals(keys, authority, trust, sm2)
 
 
 def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:

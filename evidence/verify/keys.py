@@ -46,6 +46,9 @@ def _signers(found: Inspection) -> Iterator[tuple[bytes, str]]:
     for service in found.trust.services:
         if service.key_id == envelope.key_id:
             yield service.public_key, f"the service key {service.key_id[:16]}..."
+    for second in found.trust.sm2:
+        if second.key_id in {signature.key_id for signature in envelope.signatures[1:]}:
+            yield second.public_key, f"the SM2 key {second.key_id[:16]}..."
     signed = known(found.proof, "inclusion").signed
     present = {(line.name, line.key_id) for line in signed.note.signatures}
     for log in found.trust.logs:

@@ -8,6 +8,7 @@ from evidence.dsse import Envelope
 from evidence.package import TAG_MANIFEST
 from evidence.parsing import moment_of
 from evidence.seal import ENTRY_FILE, PAE_FILE, SIGNATURE_FILE
+from evidence.sm2 import Sm2Key, check_sm2_signature
 from evidence.statements import ENVELOPE_FILE, PACKAGE, TOKEN_FILE, check_statement, entry_leaf
 from evidence.timestamp import check_token
 from evidence.verify.inspection import Inspection, known
@@ -28,7 +29,29 @@ def check_package_statement(found: Inspection) -> str:
     same = ("event_id", "supplement", "predecessor")
     if not isinstance(predicate, dict) or any(predicate.get(k, "") != event.get(k) for k in same):
         raise EvidenceBroken("statement and event name different events, supplements or predecessors")
-    return f"signed by key {envelope.key_id[:16]}..."
+    said, second = f"signed by key {envelope.key_id[:16]}...", _second_signer(found, envelope)
+    if second is not None:
+        return f"{said}, and by the SM2 key {second.key_id[:16]}..."
+    unchecked = "; its second signature is by a key not in the trust file, and was not checked"
+    return said + (unchecked if envelope.signatures[1:] else "")
+
+
+def check_sm2(found: Inspection) -> str:
+    """It is signed a second time, by a trusted SM2 key."""
+    key = _second_signer(found, Envelope.parse(found.seal(ENVELOPE_FILE)))
+    if key is None:
+        raise EvidenceBroken("the statement is not signed by a trusted SM2 key")
+    return f"signed by SM2, by key {key.key_id[:16]}..."
+
+
+def _second_signer(found: Inspection, envelope: Envelope) -> Sm2Key | None:
+    """Return the trusted SM2 key that signed second; None where none did, or one that is not in the file."""
+    for second in envelope.signatures[1:]:
+        for key in found.trust.sm2:
+            if key.key_id == second.key_id:
+                check_sm2_signature(key.public_key, second.signature, envelope.pae)
+                return key
+    return None
 
 
 def check_time_stamp(found: Inspection) -> str:

@@ -24,4 +24,5 @@ CHECKS: dict[str, Callable[[Inspection], str]] = {
     "device": device.check_device,
     "keys": keys.check_keys,
     "manifest-sm3": folder.check_sm3_manifest,
+    "sm2": seal.check_sm2,
 }

@@ -66,6 +66,7 @@ async def build_package(
     evidence_root: Path,
     blobs: BlobStore,
     signer: Signer,
+    second: Signer | None = None,
     following: Following | None = None,
 ) -> Package:
     """Build and sign the package of a hit whose row the caller holds; nothing where it was built before."""
@@ -74,7 +75,7 @@ async def build_package(
     if package is not None:
         return package
     built, envelope = await asyncio.to_thread(
-        _built, hit, reading, following, evidence_root=evidence_root, blobs=blobs, signer=signer
+        _built, hit, reading, following, evidence_root=evidence_root, blobs=blobs, signers=(signer, second)
     )
     return await record_built(
         conn,
@@ -94,7 +95,7 @@ def _built(
     *,
     evidence_root: Path,
     blobs: BlobStore,
-    signer: Signer,
+    signers: tuple[Signer, Signer | None],
 ) -> tuple[BuiltPackage, bytes]:
     captures = captures_read(hit, reading)
     contents = contents_of(hit, captures, reading, blobs)
@@ -106,7 +107,7 @@ def _built(
         # What the database does not know was never signed: a build that an update of the software cut off.
         discard_unsealed(evidence_root, folder_name(contents.event_id, contents.supplement))
         built = build(evidence_root, contents)
-    return built, sign_statement(built, summary_of(hit, captures, reading), signer)
+    return built, sign_statement(built, summary_of(hit, captures, reading), *signers)
 
 
 def _as_supplement(contents: PackageContents, following: Following) -> PackageContents:

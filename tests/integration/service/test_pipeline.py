@@ -271,26 +271,3 @@ async def test_a_package_tampered_with_before_it_is_read_back_opens_no_case(benc
     with pytest.raises(RuleViolation, match="does not verify"):
         await complete(bench.shop, EVENT)
     assert (await bench.state(), await bench.cases()) == (HitState.SEALED, 0)
-
-
-async def test_a_package_is_signed_by_sm2_too_where_a_key_is_set(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signer = sm2_key(tmp_path / "sm2.pem")
-    trust_path = tmp_path / "trust-sm2.json"
-    settings = Settings(data=tmp_path, sm2_key_file=tmp_path / "sm2.pem", trust_file=trust_path)
-    seals = seals_of(settings)
-    shop = bench.shop._replace(seals=seals)
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
-    await bench.log()
-    await settle(shop, EVENT)
-    await bench.log()
-    await complete(shop, EVENT)
-    package = await bench.package()
-    assert package is not None
-    policy = Policy(required_layers=frozenset({*LAYERS, SM2_LAYER}))
-    assert verify_package(bench.shop.evidence_root / package.folder, seals.trust, policy=policy).ok
-    assert [key.public_key for key in seals.trust.sm2] == [signer.public_key]
-    monkeypatch.setattr(settings, "trust_file", None)  # the first one does not name the SM2 key
-    with pytest.raises(ConfigurationError, match="does not name"):
-        seals_of(settings)
