@@ -14,6 +14,7 @@ from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import load_certificate
 from evidence.sm2 import Sm2Signer
 from evidence.witness_keys import load_witness_key, published_witness_key
+from service.device_trust import devices_listed
 from service.settings import Settings
 
 
@@ -47,6 +48,7 @@ def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKe
     if settings.tsa_certificate_file is not None:
         roots = [load_certificate(settings.tsa_certificate_file)]
     document = trust_file(keys, tsa_roots=roots, bounded=bounded, sm2=sm2_signer(settings, keys))
+    document |= devices_listed(settings.trust_path)
     published = _key_of_witness_apart(settings)
     if published is not None:
         document["witnesses"] = _witnesses(settings, keys, published, document["witnesses"])

@@ -1,11 +1,13 @@
 """Commands on the installation's keys: `zhichao keys`."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from domain.units import utc_text
 from service.command import explained, read_settings, run_to_end
+from service.device_trust import devices_registered, list_devices
 from service.key_changes import OVERLAP, ListedKey, list_keys, revoke, rotate, trust_text, write_trust
 from service.settings import Settings
 
@@ -87,6 +89,25 @@ def keys_trust_file(write: bool) -> None:
         _tell_of_trust(settings, write=True)
     else:
         click.echo(trust_text(settings), nl=False)
+
+
+@keys_group.command("devices")
+@click.option(
+    "--write", is_flag=True, help="Put them into ZHICHAO_TRUST_FILE; all else in it stays as it is."
+)
+@explained
+def keys_devices(write: bool) -> None:
+    """Print the stations' devices as a trust file lists them, by the keys in the registry.
+
+    With them in the trust file, what these devices report must be signed by these keys to be verified.
+    Devices registered with `signature = "optional"` are left out.
+    """
+    settings = read_settings()
+    if write:
+        click.echo(f"wrote {settings.trust_path}; publish it, sha256 {run_to_end(list_devices(settings))}")
+    else:
+        listed = run_to_end(devices_registered(settings))
+        click.echo(json.dumps(listed, indent=2, sort_keys=True, ensure_ascii=False))
 
 
 def _tell_of_trust(settings: Settings, *, write: bool) -> None:
