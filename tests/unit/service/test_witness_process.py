@@ -1,5 +1,6 @@
 """The witness as a process of its own: every answer of c2sp.org/tlog-witness, and a log that waits for it."""
 
+import asyncio
 import hashlib
 import http.client
 import socket
@@ -7,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -22,7 +24,7 @@ from evidence.remote_witness import RemoteWitness
 from evidence.witness import Witness
 from evidence.witness_keys import create_witness_key
 from service.cli import main
-from service.witness_process import WitnessOptions, arguments_of, options_of, witnesses_of
+from service.witness_process import WitnessOptions, application, arguments_of, options_of, witnesses_of
 from tests.fixtures.witness import listening
 from tests.integration.service.running import free_port
 
@@ -140,6 +142,23 @@ def test_other_addresses_methods_and_sizes_are_refused(options: WitnessOptions) 
         response = witness.getresponse()
         assert (response.status, bool(response.read())) == (404, True)
         assert posted(witness, bytes(100_000))[0] == 413
+
+
+@pytest.mark.anyio
+async def test_a_request_that_does_not_end_is_given_up(options: WitnessOptions) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"o", "more_body": True}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/add-checkpoint"}
+    await application(witnesses_of(options), body_within_s=0.05)(scope, receive, send)
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
 
 
 def test_a_damaged_head_is_no_empty_one(options: WitnessOptions) -> None:
