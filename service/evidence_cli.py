@@ -11,6 +11,7 @@ from evidence.policy import SM3_LAYER
 from service.command import or_not_checked
 from service.evidence_audit import audit
 from service.evidence_recompute import recompute_command
+from service.evidence_supplement import supplement_command
 from service.settings import load_settings
 
 NOT_VERIFIED = 1
@@ -54,6 +55,7 @@ def verify(
 
 
 evidence_group.add_command(recompute_command)
+evidence_group.add_command(supplement_command)
 
 
 evidence_group.add_command(audit)

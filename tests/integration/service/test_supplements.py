@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psycopg
 import pytest
+from click.testing import CliRunner
 
 from domain.errors import NotFound, ServiceUnavailable
 from domain.events import CaptureRole
 from domain.ids import CaseId
 from evidence import sealed_event, verify_package
 from service import supplementing
+from service.cli import main
 from service.pipeline import complete, settle
 from service.supplementing import supplement
 from store.case_queries import exhibit
@@ -291,3 +294,25 @@ async def test_a_predecessor_exchanged_behind_the_supplements_back(
     await attack(bench, packages)
     report = verify_package(folder_of(bench, packages[1]), bench.shop.seals.trust)
     assert report.broken == ("predecessor",)
+
+
+def test_the_command_asks_for_a_supplement_of_what_is_sealed_only(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHICHAO_DATABASE_URL", database_url)
+    monkeypatch.setenv("ZHICHAO_DATA", str(tmp_path))
+    command = ["evidence", "supplement", EVENT, "--reason", "correction", "--note", "称重证书编号更正"]
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 1
+    assert "no package of the event" in refused.output
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO package (event_id, state, folder, tagmanifest, envelope, complete) "
+            "VALUES (%s, 'complete', 'EV-1', 'ab', '', true)",
+            [EVENT],
+        )
+        assert CliRunner().invoke(main, command).exit_code == 0
+        asked = conn.execute("SELECT event_id, reason, note, supplement FROM supplement_request").fetchall()
+        deferred = conn.execute("SELECT task_name, args ->> 'event_id' FROM procrastinate_jobs").fetchall()
+    assert asked == [(EVENT, "correction", "称重证书编号更正", None)]
+    assert deferred == [("supplement_hit", EVENT)]
