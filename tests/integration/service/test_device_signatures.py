@@ -22,6 +22,11 @@ from service.steps.contents import contents_of
 from service.steps.replay import accept_again
 from service.steps.screen import Screener
 from service.steps.store import DatabaseSink
+from simulators.passages import Road
+from simulators.registry import registry_toml
+from simulators.scenario import load_scenario
+from simulators.signing import signed as signed_by_station
+from simulators.wire import number, with_sent_at
 from store.blobs import BlobStore
 from store.connection import Pool
 from store.hits import lock_hit
@@ -291,3 +296,31 @@ async def test_a_signature_goes_from_the_wire_into_the_package_and_is_checked_th
     assert report.broken == ()
     entries = json.loads((package / "data/event.json").read_bytes())["originals"]["wire"]
     assert [entry["device_signature"] for entry in entries] == [{"state": "valid", "key_id": "k1"}] * 2
+
+
+async def test_the_demos_stations_are_taken_signed_or_not(door: Door) -> None:
+    """Two of them sign, one of these over MQTT 3.1.1; the keys are those of the scenario's own registry."""
+    demo = load_scenario("three-stations")
+    await door.register(registry_toml(demo, 2026))
+    wires = []
+    for station in demo.stations:
+        for place, draft in enumerate(
+            Road(demo, station, 1).passage(0, NOW - timedelta(seconds=3), "e").drafts
+        ):
+            plain = number(draft, station=station.station, epoch="e", sequence=place)
+            made = signed_by_station(plain) if station.signs else plain
+            head = with_sent_at(made, NOW - timedelta(seconds=1))
+            five = Wire(
+                topic=made.topic,
+                payload=made.body,
+                content_type=made.content_type,
+                properties=tuple(head.items()),
+                received_at=NOW,
+            )
+            old = framed(made.topic, head | {"content_type": made.content_type}, made.body)
+            wires.append(old if station is demo.stations[-1] else five)
+    assert set(await door.send(*wires)) == {None}
+    states = "SELECT station_id || ' ' || (device_signature ->> 'state') FROM {} GROUP BY 1 ORDER BY 1"
+    expected = ["SIM-K0019 valid", "SIM-K0087 absent", "SIM-K2310 valid"]
+    assert await door.column(states.format("passage")) == expected
+    assert await door.column(states.format("capture")) == expected

@@ -16,7 +16,17 @@ from domain.device_signatures import DeviceKey, DeviceSignature, SignatureState
 from domain.errors import ConfigurationError
 from domain.ids import DeviceId, StationId, sha256_of
 from domain.units import utc_text
-from evidence import ImageItem, KeySigner, PackageContents, Policy, Report, Trust, WireItem, verify_package
+from evidence import (
+    ClipItem,
+    ImageItem,
+    KeySigner,
+    PackageContents,
+    Policy,
+    Report,
+    Trust,
+    WireItem,
+    verify_package,
+)
 from evidence.device import DeviceMessage, check_message, read_message, sign_message
 from evidence.parsing import base64_text
 from evidence.trust import trust_bytes, trust_file
@@ -76,7 +86,9 @@ def record(number: int = 1, *, signer: KeySigner | None = SCALE, **changes: str)
     return item("weigh.json", topic, header, payload)
 
 
-def capture(image: ImageItem, *, signer: KeySigner | None = CAMERA, match_key: str = MATCH_KEY) -> WireItem:
+def capture(
+    image: ImageItem | ClipItem, *, signer: KeySigner | None = CAMERA, match_key: str = MATCH_KEY
+) -> WireItem:
     """The message an image came in, signed."""
     topic = f"zhichao/v1/S1/{image.device}/capture"
     extra = {"match_key": match_key, "role": image.role.value, "sha256": image.sha256}
@@ -298,3 +310,10 @@ def test_a_gateways_frame_has_no_header_and_is_told_as_unsigned(deployment: Depl
 def test_a_trust_file_with_a_device_nobody_can_read_is_refused(deployment: Deployment, entry: Any) -> None:
     with pytest.raises(ConfigurationError):
         with_devices(deployment, entry)
+
+
+def test_a_signed_clip_is_one_that_the_event_lists(deployment: Deployment) -> None:
+    data = b"\x00\x00\x00\x18ftypisom" + bytes(40)
+    clip = ClipItem(DeviceId("cam-front"), sha256_of(data), data)
+    made = parts(record(), capture(FRONT), capture(clip))
+    assert told(sealed(deployment, replace(made, clips=(clip,)))) == "signed by S1/cam-front, S1/wim-1"
