@@ -55,7 +55,7 @@ def _weighed(caption: Caption) -> tuple[str, str]:
     certificate = caption.context.certificate
     return (
         f"轴载 {loads} kg  总质量 {mass.measured_gross_kg} kg  标准不确定度 {u_kg} kg",
-        f"扣除允许误差后 {mass.adjudged_kg} kg  限值 {mass.limit_kg} kg  "
+        f"认定质量 {mass.adjudged_kg} kg  限值 {mass.limit_kg} kg  "
         f"检定证书 {'无' if certificate is None else certificate.number}",
     )
 

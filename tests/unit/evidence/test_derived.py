@@ -139,7 +139,7 @@ def test_the_words_hold_all_that_an_overlay_is_asked_for() -> None:
     assert "7001 + 11339 + 34000 kg" in loads
     assert f"总质量 {mass.measured_gross_kg} kg" in loads
     assert f"限值 {mass.limit_kg} kg" in limit
-    assert f"扣除允许误差后 {mass.adjudged_kg} kg" in limit
+    assert f"认定质量 {mass.adjudged_kg} kg" in limit
     assert "C-2026-7" in limit
     assert plate == "号牌 云A12345  挂车 云B678挂（机器识读，未经人工核对）"
     assert f"防伪码 AAAA-BBBB-CCCC-DDDD  事件 {CAPTION.header.event_id}" in code
