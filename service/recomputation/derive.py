@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from cases.penalty import Proposal
 from domain.completeness import Picture, Profile, missing
 from domain.errors import ConfigurationError, EvidenceBroken, InputRefused
-from domain.events import CaptureMessage, Decoded, WaveformMessage, WeighMessage
+from domain.events import CaptureMessage, CaptureRole, Decoded, WaveformMessage, WeighMessage
 from domain.law import LIMIT_TABLES, TARIFF_TABLE, LimitTables, Table, limits_of, shipped_tables, tariff_of
 from domain.refusals import RefusalCode
 from domain.screening import Outcome, RuleFigures, Screening
@@ -162,12 +162,13 @@ def _completeness(inputs: Inputs, captures: tuple[CaptureMessage, ...]) -> Compl
     except ValidationError:
         raise EvidenceBroken("the package does not say what its completeness profile asks for") from None
     sealed = {str(one["sha256"]) for one in inputs.event["originals"]["images"]}
+    clips = len({one.meta.sha256 for one in captures if one.meta.role is CaptureRole.CLIP})
     pictures = [
         Picture(one.meta.role, one.meta.sha256, one.header.captured_at)
         for one in captures
         if one.meta.sha256 in sealed
     ]
-    gone = missing(wanted, facts_of(tuple(pictures), reading, inputs.context, clips=inputs.clips))
+    gone = missing(wanted, facts_of(tuple(pictures), reading, inputs.context, clips=clips))
     return decided.model_copy(update={"missing": gone, "complete": not gone})
 
 

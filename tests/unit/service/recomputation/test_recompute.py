@@ -1,19 +1,21 @@
 """Every number of every package follows from the package alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from domain.screening import Formula
-from evidence import PackageContents, build
+from evidence import PackageContents, build, sealed_event
 from service.recomputation import as_text, recompute
 from service.settings import Settings
 from simulators.scenario import SCENARIOS, load_scenario
 from store.blobs import BlobStore
 from tests.counts import count
 from tests.fixtures.packages import Traffic
+from tests.unit.ingest.samples import mp4
 
 STATIONS = [
     (path.stem, entry.station)
@@ -51,3 +53,28 @@ def test_a_rule_of_the_deployments_own_is_the_one_computed_by(tmp_path: Path) ->
     assert "1.5 ×" in guard.explanation.en
     (deduction,) = (step for step in found.steps if step.name == "deduction")
     assert "÷ (1 + 5 %)" in deduction.explanation.zh
+
+
+def test_a_clip_stands_for_motion_as_it_did(tmp_path: Path) -> None:
+    scenario = load_scenario("three-stations")
+    (site,) = (one for one in scenario.stations if one.station == "SIM-K2310")
+    strict = replace(site, site=replace(site.site, completeness_profile="full"))
+    made = {}
+    for name, clip in (("with", mp4()), ("without", None)):
+        folder = tmp_path / name
+        traffic_of = Traffic(scenario, strict, Settings(), BlobStore(folder / "blobs"), clip=clip)
+        package = folder / build(folder, next(traffic_of.contents())).folder
+        found = recompute(package)
+        assert found.equal, as_text(found, "en")
+        made[name] = sealed_event(package)["completeness"]["missing"]
+    assert made == {"with": [], "without": ["no-clip-or-second-image"]}
+
+
+def test_a_supplement_is_computed_like_any_package(tmp_path: Path) -> None:
+    contents = next(traffic("doubts", "SIM-DOUBT-3", tmp_path))
+    first = build(tmp_path, contents)
+    event = contents.event | {"answers": []}
+    later = replace(contents, event=event, supplement=1, predecessor_tagmanifest=first.tagmanifest)
+    found = recompute(tmp_path / build(tmp_path, later).folder)
+    assert found.equal
+    assert (found.package, found.not_computed) == (f"{first.folder}.s1", ())
