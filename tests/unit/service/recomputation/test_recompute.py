@@ -15,7 +15,7 @@ from simulators.scenario import SCENARIOS, load_scenario
 from store.blobs import BlobStore
 from tests.counts import count
 from tests.fixtures.packages import Traffic
-from tests.unit.ingest.samples import mp4
+from tests.unit.ingest.samples import mp4, picture_frame, weigh_frame, wire
 
 STATIONS = [
     (path.stem, entry.station)
@@ -78,3 +78,20 @@ def test_a_supplement_is_computed_like_any_package(tmp_path: Path) -> None:
     found = recompute(tmp_path / build(tmp_path, later).folder)
     assert found.equal
     assert (found.package, found.not_computed) == (f"{first.folder}.s1", ())
+
+
+def test_frames_of_a_gateway_are_decoded_as_they_were(tmp_path: Path) -> None:
+    """One frame carries several images, here the same one twice."""
+    scenario = load_scenario("doubts")
+    station = replace(scenario.stations[0], station="G1")
+    heavy = {"sumWeight": 27_900, "axleWeight": [9_400, 18_500]}
+    wheels = {"leftWheelWeight": ..., "rightWheelWeight": ...}
+    contents = Traffic(scenario, station, Settings(), BlobStore(tmp_path / "blobs")).contents_of(
+        [
+            wire("gateway/v1/G1/gw-1/frame", frame)
+            for frame in (weigh_frame(**heavy, **wheels), picture_frame())
+        ]
+    )
+    assert contents is not None
+    found = recompute(tmp_path / build(tmp_path, contents).folder)
+    assert found.equal, as_text(found, "en")
