@@ -16,6 +16,7 @@ from evidence.key_life import KeyLife
 from evidence.parsing import loose_document_of
 from service.administration import open_database
 from service.settings import Settings
+from store.connection import Connection
 from store.registry import device_keys, known_devices
 
 DEVICES = "devices"
@@ -33,11 +34,16 @@ def devices_listed(trust_file: Path) -> dict[str, Any]:
 
 
 async def devices_registered(settings: Settings) -> dict[str, Any]:
-    """Return that member as the registry has it; a device that need not sign is left out."""
+    """Return that member as the registry has it; errors as `open_database`."""
     async with open_database(settings) as conn:
-        known = await known_devices(conn)
-        signing = [name for name, one in known.items() if one.signature is not SignaturePolicy.OPTIONAL]
-        keys = await device_keys(conn, signing)
+        return await devices_entries(conn)
+
+
+async def devices_entries(conn: Connection) -> dict[str, Any]:
+    """Return that member as the registry has it; a device that need not sign is left out."""
+    known = await known_devices(conn)
+    signing = [name for name, one in known.items() if one.signature is not SignaturePolicy.OPTIONAL]
+    keys = await device_keys(conn, signing)
     return {DEVICES: [_entry(key) for name in sorted(keys) for key in keys[name]]}
 
 

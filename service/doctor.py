@@ -4,6 +4,7 @@ import asyncio
 
 from domain.errors import ZhichaoError
 from service.checks import installation, running
+from service.checks.devices import check_devices
 from service.checks.finding import Finding, fine, wrong
 from service.checks.witness import ask_witness
 from service.reach import as_running, database_of
@@ -35,6 +36,9 @@ async def _database(settings: Settings) -> list[Finding]:
         return [fine("database", "none yet; the first start makes an embedded one")]
     try:
         async with database_of(settings) as url, await connect(url) as conn:
-            return await running.check_database(conn)
+            found = await running.check_database(conn)
+            if all(one.verdict == "fine" for one in found if one.subject == "schema"):
+                found += await check_devices(settings, conn)
+            return found
     except ZhichaoError as error:
         return [wrong("database", str(error), "see above; nothing else of the database was looked at")]

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,11 @@ from domain.events import Wire
 from domain.ids import DeviceId, Epoch, Sequence, StationId, event_id
 from domain.plates import PlateClass, PlateColour, PlateReading
 from domain.refusals import RefusalCode
+from domain.units import utc_text
 from evidence import KeySigner, Policy
 from evidence.device import read_message, sign_message
 from ingest.decoders import Decoders, load_decoders
+from service.checks.devices import check_devices
 from service.settings import Settings
 from service.steps.contents import contents_of
 from service.steps.replay import accept_again
@@ -172,6 +174,18 @@ async def test_a_message_its_device_did_not_send_becomes_nothing_and_is_kept(doo
     assert await door.column("SELECT code FROM quarantine") == [code.value]
     assert await door.send(genuine, forge(genuine)) == [None, code]
     assert [one.state for one in await door.found()] == ["valid"]
+
+
+async def test_doctor_tells_of_refused_signatures(door: Door) -> None:
+    now = datetime.now(UTC)
+    recent = {"captured_at": utc_text(now), "sent_at": utc_text(now)}
+    forged = changed(signed(record(seq="1", **recent)), seq="2")
+    wires = [record(seq="3", **recent), forged]
+    await door.send(*(wire.model_copy(update={"received_at": now}) for wire in wires))
+    async with door.pool.connection() as conn:
+        (found,) = await check_devices(Settings(), conn)
+    assert found.verdict == "warning"
+    assert "signature-invalid 1 x, signature-missing 1 x" in found.detail
 
 
 async def test_a_capture_replayed_for_another_vehicle_becomes_nothing(door: Door) -> None:

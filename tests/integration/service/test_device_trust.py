@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from evidence import Trust
+from service.checks.devices import check_devices
+from service.checks.finding import Finding
 from service.checks.installation import check_keys
 from service.cli import main
 from service.keys import ensure_keys
@@ -45,6 +47,11 @@ def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
 async def _register(url: str, registry: str) -> None:
     async with await connect(url) as conn:
         await load_registry(conn, parse_registry(registry))
+
+
+async def _checked(settings: Settings, url: str) -> list[Finding]:
+    async with await connect(url) as conn:
+        return await check_devices(settings, conn)
 
 
 @pytest.fixture
@@ -90,6 +97,9 @@ def test_what_is_listed_stays_when_the_trust_file_is_written_anew(
     asyncio.run(_register(database_url, KEY + "revoked_at = 2026-11-01T00:00:00Z"))
     command("trust-file", "--write")
     assert Trust.load(settings.trust_path).devices == (listed,)
+    (outdated,) = asyncio.run(_checked(settings, database_url))[1:]
+    assert (outdated.verdict, outdated.subject) == ("wrong", "trust file")
     command("devices", "--write")
+    assert [one.verdict for one in asyncio.run(_checked(settings, database_url))] == ["fine"]
     (revoked,) = Trust.load(settings.trust_path).devices
     assert revoked.life.revoked_at is not None
