@@ -44,7 +44,7 @@ async def _listed(settings: Settings, conn: Connection) -> list[Finding]:
     return [
         wrong(
             "trust file",
-            "it lists other keys of devices than the registry; what a key signed that it lacks does not verify",
+            "it lists other device keys than the registry; what a key signs that it lacks does not verify",
             "run `zhichao keys devices --write` and publish the file",
         )
     ]
