@@ -1,8 +1,8 @@
 """A hit's way from its captures to a lead, with every place where it may stop, repeat or be tampered with."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -195,6 +195,24 @@ async def test_the_case_shows_the_penalty_that_was_sealed(
     assert row is not None
     assert row[0] == sealed_event(bench.shop.evidence_root / package.folder)["proposal"]
     assert row[0]["amount_yuan"] == 6 * 700
+
+
+@pytest.mark.parametrize("fact", ["certificate", "announcement", "legal_basis"])
+async def test_a_hit_of_a_day_without_what_must_be_in_force_is_sealed_and_never_a_case(
+    bench: Bench, fact: str
+) -> None:
+    """Screening makes such a passage statistics only; flagged all the same, the gate would hold it."""
+    flagged = passage(1, expected=EXPECTED, profile="standard")
+    lapsed = replace(flagged, context=flagged.context.model_copy(update={fact: None}))
+    await bench.arrive(lapsed, *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    assert package.missing == [f"no-{fact.replace('_', '-')}"]
+    assert (await bench.state(), await bench.cases()) == (HitState.INCOMPLETE, 0)
 
 
 async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench: Bench) -> None:
