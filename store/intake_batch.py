@@ -178,6 +178,19 @@ class IntakeBatch:
             if len(refusal.wire.payload) > INLINE_PAYLOAD_BYTES:
                 yield refusal.wire.payload
 
+    def blob_digests(self) -> Iterator[Sha256]:
+        """Yield the digest of each of `blobs`, in that order."""
+        for passage in self.passages:
+            if passage.wire_blob is not None:
+                yield passage.wire_blob
+        for capture in self.captures:
+            yield capture.blob_sha256
+            if capture.wire_prefix is None:
+                yield sha256_of(capture.message.wire.payload)
+        for refusal in self.refusals:
+            if len(refusal.wire.payload) > INLINE_PAYLOAD_BYTES:
+                yield sha256_of(refusal.wire.payload)
+
 
 class StoreOutcome(StrEnum):
     """What became of one message."""

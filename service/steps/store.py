@@ -4,7 +4,7 @@ Rules
 1. A device that was not registered on the day of its message, or as something else (a camera that
    weighs, another maker's decoder), is refused, not stored: nobody could say later what it was. So is
    a message of a day on which nothing is known of the site.
-2. Images lie in the blob store before the row that names them is committed.
+2. Images lie in the blob store before the row that names them is committed; nobody deletes one meanwhile.
 3. A flagged passage, its hit and its job are one transaction (`store.intake`).
 4. What a device's own signature speaks against is refused (`service.steps.authenticate`).
 5. Nothing here blocks the event loop: weighing, screening and disk run in threads.
@@ -27,6 +27,7 @@ from service.steps.authenticate import Authenticated, authenticate, claims_of, s
 from service.steps.drift import DRIFT_ALARM, alarms_on, basis_counted, watched_by
 from service.steps.screen import Screener
 from service.steps.weigh import Passage, Weigher, states_of
+from store.blob_deletion import lock_for_writing
 from store.blobs import BlobStore
 from store.connection import Connection, Pool
 from store.drift import Watched
@@ -99,6 +100,7 @@ class DatabaseSink:
         authentic = await asyncio.to_thread(authenticate, checked, known, keys)
         checked, passages = await self._weighed(conn, [one.arrival for one in authentic])
         batch, order = await self._batch(conn, checked, passages, contexts, known=known, authentic=authentic)
+        await lock_for_writing(conn, batch.blob_digests())
         await self._blobs.put_all(list(batch.blobs()))
         stored = await store_batch(conn, batch)
         await record_statuses(conn, _statuses(checked))
