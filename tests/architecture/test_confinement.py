@@ -25,6 +25,7 @@ CONFINED = {
     "rfc3161_client": {"evidence"},
     "rfc8785": {"evidence"},
     "bagit": {"evidence"},
+    "pkcs11": {"evidence"},
     "securesystemslib": {"evidence"},
     "psycopg": {"store"},
     "psycopg_pool": {"store"},
