@@ -7,6 +7,10 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 50_000_000
 """As many as the plate reader takes; larger ones are left undecoded."""
+MAX_SCANS = 100
+"""A progressive image has about ten; each costs a pass over all pixels, and thousands would hold a job up."""
+
+_SCAN = b"\xff\xda"
 
 BY = f"pillow/{PIL.__version__}"
 
@@ -19,6 +23,8 @@ def decoded(jpeg: bytes, *, at_least: tuple[int, int] | None = None) -> Image.Im
     at_least
         Width and height that suffice: the decoder may then halve the image, which is much cheaper.
     """
+    if jpeg.count(_SCAN) > MAX_SCANS:
+        return None
     try:
         image: Image.Image = Image.open(io.BytesIO(jpeg), formats=("JPEG",))
         if image.width * image.height > MAX_PIXELS:
