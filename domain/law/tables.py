@@ -20,6 +20,8 @@ from domain.law.rows import AxleRow, GrossRow, LawRow, RuleRow, Tariff, TariffRo
 
 LIMIT_FILES = ("order62.toml", "gb1589.toml")
 TARIFF_FILE = "tariff.toml"
+SUPERSEDED = "superseded"
+"""Folder of tables as they were before a change: packages that name them still find them."""
 LIMIT_TABLES = ("order62", "gb1589")
 TARIFF_TABLE = "order62-tariff"
 """What the tables call themselves: how a screening, a proposal and a package name them."""
@@ -90,6 +92,17 @@ def shipped_tables() -> dict[str, Table]:
         read_table(folder.joinpath(name).read_bytes(), file_name=name) for name in (*LIMIT_FILES, TARIFF_FILE)
     ]
     return {table.content.name: table for table in tables}
+
+
+@lru_cache
+def published_tables() -> dict[Sha256, Table]:
+    """Return every table this software ships or ever shipped, by its digest."""
+    replaced = [
+        read_table(file.read_bytes(), file_name=file.name)
+        for file in files("domain.law").joinpath(SUPERSEDED).iterdir()
+        if file.name.endswith(".toml")
+    ]
+    return {table.digest: table for table in (*replaced, *shipped_tables().values())}
 
 
 def _on(rows: tuple[_Row, ...], day: date) -> tuple[_Row, ...]:

@@ -10,7 +10,8 @@ from cases.penalty import Proposal
 from domain.completeness import Picture, Profile, missing
 from domain.errors import ConfigurationError, EvidenceBroken, InputRefused
 from domain.events import CaptureMessage, CaptureRole, Decoded, WaveformMessage, WeighMessage
-from domain.law import LIMIT_TABLES, TARIFF_TABLE, LimitTables, Table, limits_of, shipped_tables, tariff_of
+from domain.ids import Sha256
+from domain.law import LIMIT_TABLES, TARIFF_TABLE, LimitTables, Table, limits_of, published_tables, tariff_of
 from domain.refusals import RefusalCode
 from domain.screening import Outcome, RuleFigures, Screening
 from domain.units import utc_text
@@ -68,22 +69,20 @@ def derive(inputs: Inputs) -> Conclusions:
 
 
 def table_of(inputs: Inputs, name: str, digest: str | None) -> Table:
-    """Return a table that the package was decided by: its own, or the shipped one where it is named.
+    """Return a table that the package was decided by: its own, or the published one that it names.
 
     Raises
     ------
     ConfigurationError
-        The package does not hold it, and this software ships another.
+        The package does not hold it, and this software never shipped it.
     """
-    if name in inputs.tables:
-        return inputs.tables[name]
-    shipped = shipped_tables()[name]
-    if shipped.digest != digest:
+    found = inputs.tables.get(name) or published_tables().get(Sha256(digest or ""))
+    if found is None:
         raise ConfigurationError(
-            f"{inputs.package} does not hold the table {name} (SHA-256 {digest}), and {software()} ships "
-            f"another; recompute it with {inputs.event.get('software', 'the software that sealed it')}"
+            f"{inputs.package} does not hold the table {name} (SHA-256 {digest}), and {software()} never "
+            f"shipped it; recompute it with {inputs.event.get('software', 'the software that sealed it')}"
         )
-    return shipped
+    return found
 
 
 def _decoded(inputs: Inputs) -> Messages:

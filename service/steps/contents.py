@@ -11,7 +11,8 @@ from typing import Any
 from cases.penalty import propose
 from domain.completeness import Facts, Picture, missing, profile
 from domain.events import CaptureRole, MessageHeader
-from domain.law import TARIFF_TABLE, shipped_tables, tariff
+from domain.ids import Sha256
+from domain.law import TARIFF_TABLE, published_tables, shipped_tables, tariff
 from domain.plates import PlateReading
 from domain.registry import StationContext
 from domain.screening import Outcome
@@ -189,14 +190,8 @@ def _proposal(passage: StoredPassage) -> dict[str, Any] | None:
 
 
 def _rules(passage: StoredPassage) -> dict[str, bytes]:
-    """Return the tables of law that were applied, as they are published.
-
-    One that was exchanged between the screening and now is left out: the package names it by its digest,
-    and any other bytes in its place would be wrong.
-    """
-    named = passage.screening.tables
-    return {
-        f"{name}.toml": table.data
-        for name, table in shipped_tables().items()
-        if name == TARIFF_TABLE or named.get(name) == table.digest
-    }
+    """Return the tables of law that were applied, as they were published, one replaced since included."""
+    published = published_tables()
+    named = [published.get(Sha256(digest)) for digest in passage.screening.tables.values()]
+    applied = [table for table in named if table is not None]
+    return {f"{table.content.name}.toml": table.data for table in (*applied, shipped_tables()[TARIFF_TABLE])}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from domain.errors import ConfigurationError, EvidenceBroken, ZhichaoError
-from domain.law import shipped_tables
+from domain.law import published_tables, read_table, shipped_tables
 from evidence import PackageContents, build
 from service.recomputation import Recomputation, as_text, recompute
 from tests.counts import count
@@ -216,6 +216,25 @@ def test_without_its_tables_a_package_is_computed_by_shipped_ones_of_the_same_di
     found = again(replace(recorded, rules={}), tmp_path)
     assert found.equal
     assert not any(one.in_package for one in found.tables)
+
+
+def test_a_table_that_was_replaced_since_is_still_known(
+    recorded: PackageContents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its digest alone, as the passage was screened before and sealed after the change."""
+    replaced = read_table(_stricter(recorded)["order62.toml"], file_name="order62.toml")
+    known = published_tables() | {replaced.digest: replaced}
+    for module in ("derive", "compute"):
+        monkeypatch.setattr(f"service.recomputation.{module}.published_tables", lambda: known)
+    first = tmp_path / "first"
+    package = first / build(first, replace(recorded, rules=_stricter(recorded))).folder
+    event = copy.deepcopy(recorded.event)
+    for step in recompute(package).steps:
+        for one in step.differences:
+            _set(one.path.replace("[", ".").replace("]", ""), one.recomputed)(event)
+    found = again(replace(recorded, rules={}, event=event), tmp_path / "second")
+    assert found.equal
+    assert [(one.in_package, one.published) for one in found.tables] == [(False, True)] * 3
 
 
 def test_a_table_that_is_nowhere_cannot_be_computed_by(recorded: PackageContents, tmp_path: Path) -> None:

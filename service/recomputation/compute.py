@@ -6,11 +6,11 @@ from pathlib import Path
 
 from cases.penalty import Words
 from domain.errors import InputRefused
-from domain.law import LIMIT_TABLES, TARIFF_TABLE, shipped_tables
+from domain.law import LIMIT_TABLES, TARIFF_TABLE, published_tables
 from domain.registry import Announcement, Certificate, LegalBasis, Site
 from evidence.parsing import moment_of
 from service.recomputation.algorithms import named, require_known, software
-from service.recomputation.derive import derive
+from service.recomputation.derive import derive, table_of
 from service.recomputation.package import Conclusions, Inputs, read_package
 from service.recomputation.steps import Difference, Recomputation, Step, TableUsed, compare, not_computed
 from store.registry import local_day
@@ -49,10 +49,13 @@ def _result(inputs: Inputs, steps: tuple[Step, ...], unknown: tuple[str, ...]) -
 
 
 def _tables(inputs: Inputs) -> Iterator[TableUsed]:
-    for name in (*LIMIT_TABLES, TARIFF_TABLE):
-        shipped, held = shipped_tables()[name], inputs.tables.get(name)
-        used = shipped if held is None else held
-        yield TableUsed(name, used.digest, held is not None, used.digest == shipped.digest)
+    decided = inputs.decided
+    named = {name: decided.screening.tables.get(name) for name in LIMIT_TABLES}
+    if decided.proposal is not None:
+        named[TARIFF_TABLE] = decided.proposal.tariff_digest
+    for name, digest in named.items():
+        used = table_of(inputs, name, digest)
+        yield TableUsed(name, used.digest, name in inputs.tables, used.digest in published_tables())
 
 
 def _changed_messages(inputs: Inputs) -> Iterator[Difference]:
