@@ -126,14 +126,14 @@ PARTS = (
     ),
     _Part(
         "deduction",
-        Words(zh="扣除允许误差", en="Deduction of the permissible error"),
+        Words(zh="扣减允许误差", en="Deduction of the permissible error"),
         tuple(_MASS + name for name in ("measured_gross_kg", "formula", "mpe_ppm", "after_deduction_kg")),
         words.of_deduction,
         words.deduction,
     ),
     _Part(
         "guard",
-        Words(zh="扣除不确定度保护带", en="Guard band of the uncertainty"),
+        Words(zh="扣减不确定度保护带", en="Guard band of the uncertainty"),
         tuple(_MASS + name for name in ("u_gross_ppm", "guard_k_milli", "after_guard_kg")),
         words.of_guard,
         words.guard,

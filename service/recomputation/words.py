@@ -67,7 +67,7 @@ def weighing(found: Conclusions, _inputs: Inputs) -> Words:
     )
     use = one.calibration
     speed = f"{abs(one.speed_mm_s) * 36 // 1000 / 10:g} km/h"
-    by_zh = "无标定" if use is None else f"标定第 {use.version} 版（SHA-256 {use.digest}）"
+    by_zh = "无校准" if use is None else f"校准第 {use.version} 版（SHA-256 {use.digest}）"
     by_en = "no calibration" if use is None else f"calibration {use.version} (SHA-256 {use.digest})"
     return Words(
         zh=f"{strips} 条传感器的波形，{by_zh}；速度 {speed}；各轴 {loads}；"
