@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from anyio import CapacityLimiter
 
 from cases.penalty import Words
-from cases.ports import SealReport, Sign
-from domain.ids import Sha256
+from cases.ports import SealReport
+from domain.acts import Act, SignedAct
+from domain.ids import OfficerId, Sha256
 from store.connection import Connection, Pool
+from store.officer_keys import StoredKey
 from store.transactions import transaction
 
 DATABASE_WAIT_S = 5.0
@@ -86,6 +88,36 @@ class Blobs(Protocol):
         """Return the bytes, checked against the digest; raises `NotFound` or `EvidenceBroken`."""
 
 
+class OpenKey(Protocol):
+    """An officer's signing key, open for one request."""
+
+    @property
+    def key_id(self) -> Sha256: ...
+
+    def lock_with_token(self, token: str) -> bytes:
+        """Return the key as only this session's token opens it."""
+
+
+class OfficerKeys(Protocol):
+    """What signs for officers with their own keys, as `service.officer_keys` does."""
+
+    async def by_password(
+        self,
+        begin: Callable[[], AbstractAsyncContextManager[Connection]],
+        username: str,
+        officer: OfficerId,
+        password: str,
+        now: datetime,
+    ) -> OpenKey:
+        """Open the key with a password that was found right; make one where there is none."""
+
+    def by_token(self, stored: StoredKey, token: str) -> OpenKey:
+        """Open the key that was locked for a session; raises `NotPermitted`."""
+
+    def sign(self, act: Act, key: Any) -> SignedAct:
+        """Sign an act with an officer's open key, or None, and countersign it for the service."""
+
+
 def utc_now() -> datetime:
     """Return the present moment."""
     return datetime.now(UTC)
@@ -96,7 +128,7 @@ class Wiring:
     """Everything the web works with.
 
     `verify` is `evidence.verify.verify_package` with its trust bound; it reads files and is run in a
-    thread. `sign_decision` signs a decision statement for the log. `recompute` computes a package's folder
+    thread. `officer_keys` opens officers' keys and signs with them. `recompute` computes a package's folder
     again; it takes a second, in a thread too.
     """
 
@@ -104,7 +136,7 @@ class Wiring:
     blobs: Blobs
     evidence_root: Path
     verify: Callable[[Path], SealReport]
-    sign_decision: Sign
+    officer_keys: OfficerKeys
     recompute: Callable[[Path], Recomputed]
     version: str
     demo: bool = False

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from domain.errors import ConfigurationError
-from service import administration
+from service import administration, passwords
 from service.calibrate_cli import calibrate
 from service.columns_cli import export_group, import_group, screen
-from service.command import explained, read_settings, run_to_end
+from service.command import explained, read_password, read_settings, run_to_end
 from service.doctor import Finding, examine
 from service.evidence_cli import evidence_group
 from service.keys_cli import keys_group
@@ -173,16 +173,27 @@ def account_enable(username: str) -> None:
 
 @account.command("password")
 @click.argument("username")
+@click.option("--own", is_flag=True, help="Ask for the present password first; the signing key is kept.")
 @explained
-def account_password(username: str) -> None:
-    """Set another password and end the account's sessions. The password is read as by `create`."""
-    run_to_end(administration.change_password(read_settings(), username, _password()))
+def account_password(username: str, own: bool) -> None:
+    """Set another password and end the account's sessions. The password is read as by `create`.
+
+    Without --own the officer's signing key is ended too, which the log shows: it opened with the old
+    password only. The next sign-in makes another.
+    """
+    settings = read_settings()
+    if own:
+        old = read_password("Present password")
+        changing = passwords.change_own_password(settings, username, old=old, new=_password())
+    else:
+        changing = passwords.change_password(settings, username, _password())
+    run_to_end(changing)
     click.echo(f"changed the password of {username}")
 
 
 def _password() -> str:
     if sys.stdin.isatty():
-        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        password = str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
     else:
         password = sys.stdin.readline().rstrip("\n")
     if len(password) < SHORTEST_PASSWORD:

@@ -57,3 +57,10 @@ def read_settings() -> Settings:
 def run_to_end(work: Coroutine[Any, Any, R]) -> R:
     """Run a command's asynchronous work."""
     return asyncio.run(work)
+
+
+def read_password(prompt: str) -> str:
+    """Return a password as typed, unseen, or one line of standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        return str(click.prompt(prompt, hide_input=True))
+    return sys.stdin.readline().rstrip("\n")

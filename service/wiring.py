@@ -4,10 +4,9 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.wiring import Recomputed, Wiring
-from cases.ports import Sign, SignedDecision
 from domain.errors import ConfigurationError
 from evidence import (
     ED25519,
@@ -19,14 +18,13 @@ from evidence import (
     Trust,
     VerifierKey,
     Witness,
-    sign_decision,
-    statement_leaf,
     verify_package,
 )
 from evidence.cosigning import Cosigner
 from evidence.remote_witness import RemoteWitness
 from evidence.signing import Signer, key_id
 from service.keys import ensure_keys, sm2_signer
+from service.officer_keys import OfficerKeyRing
 from service.settings import Settings
 from store.blobs import BlobStore
 from store.connection import Pool
@@ -84,16 +82,6 @@ def witness_of(settings: Settings, keys: KeySet) -> Cosigner:
     return Witness(settings.own_witness_root, keys.witness, VerifierKey.of(keys.log, ED25519))
 
 
-def decision_signer(keys: KeySet) -> Sign:
-    """Return what signs a review decision and makes its entry in the log."""
-
-    def sign(decision: dict[str, Any]) -> SignedDecision:
-        envelope = sign_decision(decision, keys.service)
-        return SignedDecision(envelope, statement_leaf(envelope))
-
-    return sign
-
-
 def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
     """Return everything the web works with."""
     keys = ensure_keys(settings)
@@ -102,7 +90,7 @@ def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
         blobs=BlobStore(settings.blob_root),
         evidence_root=settings.evidence_root,
         verify=partial(verify_package, trust=Trust.load(settings.trust_path)),
-        sign_decision=decision_signer(keys),
+        officer_keys=OfficerKeyRing(keys.service),
         recompute=_recompute,
         version=version("zhichao"),
         demo=demo,

@@ -8,11 +8,13 @@ from psycopg import errors
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from domain.acts import SignedAct
 from domain.casework import CaseFile, CaseState, Claim, Lead, QueueFilter, Review, Reviewer, Verdict
 from domain.errors import ConflictingChange, NotFound, RuleViolation
 from domain.ids import CaseId, Sha256, sha256_of
 from store import outbox
 from store.connection import Connection
+from store.officer_keys import hold_key
 
 SELECT_CASE = """
     SELECT c.case_id, c.event_id, c.captured_at, c.station_id, c.site_id, c.state, c.version, c.ocr_plate,
@@ -300,6 +302,8 @@ class PostgresCaseBook:
             [case_id, at, actor, what, Jsonb(detail)],
         )
 
-    async def log_decision(self, case_id: CaseId, leaf: bytes) -> None:
-        """Put a decision's leaf into the transparency log's outbox."""
-        await outbox.enqueue(self._conn, kind="decision", subject=case_id, leaf=leaf)
+    async def log_decision(self, case_id: CaseId, signed: SignedAct) -> None:
+        """Put a decision's leaf into the transparency log's outbox; NotPermitted where its key has ended."""
+        if signed.key_id is not None:
+            await hold_key(self._conn, signed.key_id)
+        await outbox.enqueue(self._conn, kind="decision", subject=case_id, leaf=signed.leaf)
