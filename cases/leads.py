@@ -128,7 +128,7 @@ def _refuse_unfit(hit: SealedHit, seal: SealReport, *, allow_test_profile: bool)
     if profile(site.completeness_profile).for_tests_only and not allow_test_profile:
         raise RuleViolation(
             f"the completeness profile {site.completeness_profile!r} of site {site.site_id} "
-            "is for tests only; set `standard` or `front-and-rear` in the registry: no case may rest on less"
+            "is for tests only; name one for evidence in the registry: no case may rest on less"
         )
     if hit.missing:
         raise RuleViolation(f"the evidence is incomplete ({', '.join(hit.missing)}); no case may rest on it")

@@ -209,7 +209,7 @@ def parse_registry(text: str, *, source: str = "registry", allow_test_profiles: 
         if profile(site.completeness_profile).for_tests_only and not allow_test_profiles:
             raise ConfigurationError(
                 f"{source}: site {site.site_id}: the completeness profile {site.completeness_profile!r} "
-                "is for tests only; set `standard` or `front-and-rear`"
+                "is for tests only; set `standard`, `front-and-rear`, `full` or one of your own"
             )
     return registry
 
