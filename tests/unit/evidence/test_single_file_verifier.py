@@ -185,15 +185,17 @@ def test_a_sample_of_bit_flips_is_detected_by_it_too(sealed_world: Deployment, p
 
 
 def test_packages_of_any_bytes_get_an_answer(package: Path, sealed_world: Deployment) -> None:
-    """Garbage in every file, one after the other: an answer, never an error."""
+    """Garbage in place of any file: an answer, never an error."""
     require("openssl")
     rng = random.Random(22)
     trust = trust_of(sealed_world)
-    for path in sorted(path for path in package.rglob("*") if path.is_file()):
+    garbage = (b"", b"\xff\xfe", b"[" * 3000, b"{}", b"null", b"5", rng.randbytes(300))
+    files = sorted(path for path in package.rglob("*") if path.is_file())
+    pairs = [(path, data) for path in files for data in garbage]
+    for path, data in rng.sample(pairs, count(len(pairs), reduced=40)):
         original = path.read_bytes()
-        for garbage in (b"", b"\xff\xfe", b"[" * 3000, b"{}", b"null", b"5", rng.randbytes(300)):
-            path.write_bytes(garbage)
-            assert failing(opinion(package, trust)), (path, garbage)
+        path.write_bytes(data)
+        assert failing(opinion(package, trust)), (path, data)
         path.write_bytes(original)
 
 
