@@ -160,12 +160,11 @@ def _completeness(inputs: Inputs, captures: tuple[CaptureMessage, ...]) -> Compl
         wanted = Profile.model_validate(decided.requires)
     except ValidationError:
         raise EvidenceBroken("the package does not say what its completeness profile asks for") from None
-    sealed = {str(one["sha256"]) for one in inputs.event["originals"]["images"]}
     clips = len({one.meta.sha256 for one in captures if one.meta.role is CaptureRole.CLIP})
     pictures = [
         Picture(one.meta.role, one.meta.sha256, one.header.captured_at)
         for one in captures
-        if one.meta.sha256 in sealed
+        if one.meta.sha256 in inputs.images
     ]
     gone = missing(wanted, facts_of(tuple(pictures), reading, inputs.context, clips=clips))
     return decided.model_copy(update={"missing": gone, "complete": not gone})

@@ -97,6 +97,8 @@ class Inputs(NamedTuple):
     calibration: Json | None
     tables: dict[str, Table]
     reading: PlateReading | None
+    images: tuple[str, ...]
+    """SHA-256 of the images that the event lists."""
     clips: int
 
 
@@ -127,6 +129,7 @@ def read_package(folder: Path) -> Inputs:
         calibration=station.get("calibration"),
         tables={table.content.name: table for table in tables},
         reading=_reading(folder),
+        images=_images(event),
         clips=len(sealed_names(folder, "data/video")),
     )
 
@@ -150,6 +153,13 @@ def _context(decided: Conclusions, station: dict[str, Json]) -> StationContext:
     header = decided.header
     who = {"station": header.get("station"), "device": header.get("device"), "site": station.get("site")}
     return _model(StationContext, who | facts, STATION)
+
+
+def _images(event: Json) -> tuple[str, ...]:
+    try:
+        return tuple(str(one["sha256"]) for one in event["originals"]["images"])
+    except (KeyError, TypeError):
+        raise EvidenceBroken("the event does not list its images") from None
 
 
 def _wires(folder: Path, event: Json) -> tuple[SealedWire, ...]:

@@ -270,7 +270,7 @@ def of_completeness(found: Conclusions) -> Words:
 def completeness(found: Conclusions, inputs: Inputs) -> Words:
     """What was asked for, and what there is."""
     wanted = found.completeness.profile
-    images = len(inputs.event["originals"]["images"])
+    images = len(inputs.images)
     return Words(
         zh=f"按完整性要求“{wanted}”：图像 {images} 幅，录像 {inputs.clips} 段",
         en=f"by the profile {wanted!r}: {images} images, {inputs.clips} clips",

@@ -336,6 +336,38 @@ def test_nothing_in_a_package_ends_in_a_traceback(weighed: PackageContents, tmp_
         file.write_bytes(before)
 
 
+def test_a_package_that_lacks_any_part_is_told_in_a_sentence(
+    weighed: PackageContents, tmp_path: Path
+) -> None:
+    """Every member of every document, and every file, taken out one at a time."""
+    package = tmp_path / build(tmp_path, weighed).folder
+    for file in sorted(one for one in (package / "data").rglob("*") if one.is_file()):
+        before = file.read_bytes()
+        if file.suffix == ".json":
+            document = json.loads(before)
+            for path in list(_members(document, ()))[:: count(1, reduced=7)]:
+                other = copy.deepcopy(document)
+                del _at(other, path[:-1])[path[-1]]
+                file.write_bytes(_canonical(other))
+                _is_equal(package)
+        file.unlink()
+        _is_equal(package)
+        file.write_bytes(before)
+
+
+def _members(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield (*path, name)
+        yield from _members(part, (*path, name))
+
+
+def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for name in path:
+        value = value[name]
+    return value
+
+
 def _set_at(target: Any, path: list[str], value: Any) -> None:
     *names, last = path
     for name in names:
