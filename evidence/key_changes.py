@@ -27,7 +27,7 @@ from evidence.durable import fsync_folder, replace
 from evidence.key_life import KeyLife
 from evidence.keys import PRIVATE_MODE, load_signer, private_pem
 from evidence.parsing import Json, canonical_json, document_of
-from evidence.signing import KeySigner, key_id
+from evidence.signing import KeySigner, Signer, key_id
 
 CHANGING_ROLES = ("service", "witness")
 """A log keeps its key: a stolen one ends the log, and another is begun."""
@@ -70,7 +70,7 @@ def changing(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def follower(folder: Path, current: KeySigner, role: str) -> KeySigner:
+def follower(folder: Path, current: Signer, role: str) -> KeySigner:
     """Return the key that is to follow the current one of a role; the same until it is put into use."""
     if role not in CHANGING_ROLES:
         raise ConfigurationError(
@@ -86,23 +86,33 @@ def follower(folder: Path, current: KeySigner, role: str) -> KeySigner:
     return load_signer(path, current.name)
 
 
+def retire(folder: Path, current: Signer, role: str) -> None:
+    """Keep the current key under its id, with no file in its place: what follows it lies in a token."""
+    _keep_former(folder, current, role)
+    (folder / f"{role}.pem").unlink()
+    fsync_folder(folder)
+
+
 def is_cut_off(folder: Path) -> list[str]:
     """Return the roles whose change was begun and not ended."""
     return sorted(path.stem for path in (folder / "next").glob("*.pem"))
 
 
-def put_into_use(folder: Path, current: KeySigner, role: str) -> None:
+def put_into_use(folder: Path, current: Signer, role: str) -> None:
     """Keep the current key under its id, and give its name to the follower; at no moment is there none."""
-    kept = folder / "former"
-    kept.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    path = folder / f"{role}.pem"
-    former = kept / f"{role}-{key_id(current.public_key)[:16]}.pem"
-    if not former.exists():
-        former.hardlink_to(path)
-    fsync_folder(kept)
-    (folder / "next" / f"{role}.pem").rename(path)
+    _keep_former(folder, current, role)
+    (folder / "next" / f"{role}.pem").rename(folder / f"{role}.pem")
     fsync_folder(folder / "next")
     fsync_folder(folder)
+
+
+def _keep_former(folder: Path, current: Signer, role: str) -> None:
+    kept = folder / "former"
+    kept.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    former = kept / f"{role}-{key_id(current.public_key)[:16]}.pem"
+    if not former.exists():
+        former.hardlink_to(folder / f"{role}.pem")
+    fsync_folder(kept)
 
 
 def bounded_keys(folder: Path) -> list[BoundedKey]:

@@ -6,6 +6,7 @@ key is thrown away at once, and one signing certificate, both plainly named as a
 """
 
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from domain.errors import ConfigurationError
 from evidence.durable import fsync_folder, write_new
-from evidence.signing import KeySigner
+from evidence.signing import KeySigner, Signer
 
 TEST_TSA_NAME = "zhichao TEST time-stamp authority, NOT FOR EVIDENCE"
 TEST_ROOT_NAME = "zhichao TEST time-stamp root, NOT FOR EVIDENCE"
@@ -30,18 +31,28 @@ _VALID = timedelta(days=3650)
 _ROLES = ("service", "log", "witness")
 
 
+InToken = Callable[[str], Signer]
+"""Returns the signer of a key in a token, given its published name."""
+
+
 class KeySet(NamedTuple):
     """The keys of one deployment."""
 
     folder: Path
-    service: KeySigner
+    service: Signer
     log: KeySigner
     witness: KeySigner
     tsa_root: x509.Certificate
     """The test authority's root; its keys are loaded by `LocalTestAuthority`."""
 
 
-def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetime | None = None) -> KeySet:
+def create_keys(
+    folder: Path,
+    *,
+    name: str = "zhichao.invalid",
+    made_at: datetime | None = None,
+    in_token: InToken | None = None,
+) -> KeySet:
     """Make new keys and return them.
 
     Parameters
@@ -53,6 +64,8 @@ def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetim
         default is a name that RFC 2606 promises never to exist.
     made_at
         When the test authority's certificates were made, UTC; by default now.
+    in_token
+        Returns the service's signer where its key lies in a token; then no file is made for it.
 
     Raises
     ------
@@ -66,23 +79,33 @@ def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetim
         raise ConfigurationError(f"{folder} is not empty; keys are never overwritten: choose a new folder")
     folder.chmod(_FOLDER_MODE)
     for role in _ROLES:
+        if role == "service" and in_token is not None:
+            continue
         _write_private(folder / f"{role}.pem", Ed25519PrivateKey.generate())
     _create_test_authority(folder, made_at or datetime.now(UTC))
     write_new(folder / "name", f"{name}\n".encode())
     fsync_folder(folder)
-    return load_keys(folder)
+    return load_keys(folder, in_token=in_token)
 
 
-def load_keys(folder: Path) -> KeySet:
+def load_keys(folder: Path, *, in_token: InToken | None = None) -> KeySet:
     """Load the keys that `create_keys` made.
 
     Raises
     ------
     ConfigurationError
-        A file is missing, unreadable, or open to others than its owner.
+        A file is missing, unreadable, or open to others than its owner; or there are two service keys.
     """
     name = _read(folder / "name").decode("utf-8", "replace").removesuffix("\n")
-    service, log, witness = (load_signer(folder / f"{role}.pem", f"{name}/{role}") for role in _ROLES)
+    log, witness = (load_signer(folder / f"{role}.pem", f"{name}/{role}") for role in ("log", "witness"))
+    path = folder / "service.pem"
+    if in_token is not None and path.exists():
+        raise ConfigurationError(
+            f"there are two service keys, one in a token and {path}: `zhichao keys rotate service` has the "
+            "one in the file followed by the other"
+        )
+    service_name = f"{name}/service"
+    service = load_signer(path, service_name) if in_token is None else in_token(service_name)
     return KeySet(folder, service, log, witness, load_certificate(folder / "tsa-root.crt"))
 
 

@@ -168,6 +168,13 @@ def trust_file(
     return {"format": FORMAT} | document
 
 
+def entry_of(role: str, signer: Signer) -> Any:
+    """Return the trust file's entry of a service's, log's or witness's key."""
+    if role == "service":
+        return service_entry(signer)
+    return str(VerifierKey.of(signer, COSIGNATURE if role == "witness" else ED25519))
+
+
 def service_entry(signer: Signer) -> Json:
     """Return the trust file's entry of a service key."""
     return {"name": signer.name, "ed25519": base64_text(signer.public_key)}

@@ -4,7 +4,9 @@ Each change is a statement on its way into the log before the keys folder shows 
 changed by any of this: `write_trust` is asked for by itself, and tells the digest to be published.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from domain.errors import ConfigurationError
@@ -18,15 +20,16 @@ from evidence.key_changes import (
     changing,
     follower,
     put_into_use,
+    retire,
     write_down,
 )
 from evidence.key_life import KeyLife
 from evidence.parsing import base64_text
-from evidence.signing import KeySigner, key_id
+from evidence.signing import Signer, key_id
 from evidence.statements import sign_revocation, sign_rotation
-from evidence.trust import keys_by_id
+from evidence.trust import entry_of, keys_by_id
 from service.administration import open_database
-from service.keys import expected_trust, trust_document
+from service.keys import expected_trust, in_token, keys_of, trust_document
 from service.settings import Settings
 from store.key_statements import keep_key_statement
 
@@ -53,10 +56,18 @@ class ListedKey(NamedTuple):
     life: KeyLife
 
 
-async def rotate(settings: Settings, role: str, *, now: datetime, overlap: timedelta = OVERLAP) -> Rotation:
+async def rotate(
+    settings: Settings,
+    role: str,
+    *,
+    now: datetime,
+    overlap: timedelta = OVERLAP,
+    to_label: str | None = None,
+) -> Rotation:
     """Have a key followed by a new one; a change that was cut off is ended as it was begun.
 
-    Processes that run go on with the old key until they are started again.
+    Processes that run go on with the old key until they are started again. Where a token holds the service's
+    key, its follower lies there already, under the label of the settings or `to_label`.
 
     Raises
     ------
@@ -67,9 +78,7 @@ async def rotate(settings: Settings, role: str, *, now: datetime, overlap: timed
     """
     folder = settings.keys_root
     with changing(folder):
-        keys = load_keys(folder)
-        current = _signer(keys, role)
-        new = follower(folder, current, role)
+        current, new, put_in_place = _change(settings, role, to_label)
         envelope = sign_rotation(role, current, new, at=now, valid_to=now + overlap)
         ended = Sha256(key_id(current.public_key))
         async with open_database(settings) as conn:
@@ -84,12 +93,12 @@ async def rotate(settings: Settings, role: str, *, now: datetime, overlap: timed
         stated = Envelope.parse(kept).statement["predicate"]
         if stated["follower"] != base64_text(new.public_key):
             raise ConfigurationError(
-                f"a statement in the log names another follower of the {role} key than {folder / 'next'} "
-                "holds; restore that folder from a backup and try again"
+                f"a statement in the log names another follower of the {role} key than there is now; restore "
+                f"{folder / 'next'} from a backup, or name the token's key it was, and try again"
             )
         life = KeyLife.of({"valid_to": stated["valid_to"]}, "the key")
-        write_down(folder, BoundedKey(role, _entry(settings, keys, ended), life))
-        put_into_use(folder, current, role)
+        write_down(folder, BoundedKey(role, entry_of(role, current), life))
+        put_in_place()
     return Rotation(ended, Sha256(key_id(new.public_key)), life.valid_to or now + overlap)
 
 
@@ -109,7 +118,7 @@ async def revoke(
         raise ConfigurationError("a key is revoked from a time that is past, or from now on")
     folder = settings.keys_root
     with changing(folder):
-        keys = load_keys(folder)
+        keys = keys_of(settings)
         found = _find(settings, prefix)
         if found.in_use and found.role in ("service", "witness"):
             raise ConfigurationError(
@@ -135,7 +144,7 @@ async def revoke(
 
 def list_keys(settings: Settings) -> list[ListedKey]:
     """Return every key the trust file should name, by role and in its order."""
-    keys = load_keys(settings.keys_root)
+    keys = keys_of(settings)
     in_use = keys_by_id(trust_document(settings, keys))
     trust = Trust.parse(expected_trust(settings, keys))
     named = keys_by_id(trust_document(settings, keys, bounded_keys(keys.folder)))
@@ -147,17 +156,47 @@ def list_keys(settings: Settings) -> list[ListedKey]:
 
 def trust_text(settings: Settings) -> str:
     """Return the trust file that belongs to the installation's keys."""
-    return expected_trust(settings, load_keys(settings.keys_root)).decode()
+    return expected_trust(settings, keys_of(settings)).decode()
 
 
 def write_trust(settings: Settings) -> Sha256:
     """Write the trust file anew from the installation's keys; return its digest, to be published."""
-    content = expected_trust(settings, load_keys(settings.keys_root))
+    content = expected_trust(settings, keys_of(settings))
     replace(settings.trust_path, content)
     return sha256_of(content)
 
 
-def _signer(keys: KeySet, role: str) -> KeySigner:
+def _change(settings: Settings, role: str, to_label: str | None) -> tuple[Signer, Signer, Callable[[], None]]:
+    """Return the key in use, its follower, and what puts the one in the other's place."""
+    folder = settings.keys_root
+    if role == "service" and settings.pkcs11_module is not None:
+        return _change_in_token(settings, to_label)
+    if to_label is not None:
+        raise ConfigurationError("a label is given to a service key in a token only (ZHICHAO_PKCS11_MODULE)")
+    current = _signer(keys_of(settings), role)
+    new = follower(folder, current, role)
+    return current, new, partial(put_into_use, folder, current, role)
+
+
+def _change_in_token(settings: Settings, to_label: str | None) -> tuple[Signer, Signer, Callable[[], None]]:
+    folder = settings.keys_root
+    follows = in_token(settings.model_copy(update={"pkcs11_key": to_label or settings.pkcs11_key}))
+    if follows is None:
+        raise ConfigurationError("there is no token; set ZHICHAO_PKCS11_MODULE")
+    if (folder / "service.pem").exists():
+        current = load_keys(folder).service
+        return current, follows(current.name), partial(retire, folder, current, "service")
+    current = keys_of(settings).service
+    new = follows(current.name)
+    if new.public_key == current.public_key:
+        raise ConfigurationError(
+            "the token's key cannot follow itself: make a new pair of keys in it under another label, and "
+            "give that by --to-label"
+        )
+    return current, new, lambda: None
+
+
+def _signer(keys: KeySet, role: str) -> Signer:
     return {"service": keys.service, "log": keys.log, "witness": keys.witness}[role]
 
 

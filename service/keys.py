@@ -6,13 +6,15 @@ verify packages with the published one.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from domain.errors import ConfigurationError, EvidenceBroken
 from evidence import COSIGNATURE, KeySet, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
 from evidence.key_changes import BoundedKey, bounded_keys
-from evidence.keys import load_certificate
+from evidence.keys import InToken, load_certificate
 from evidence.sm2 import Sm2Signer
+from evidence.token_signer import Token, TokenSigner
 from evidence.witness_keys import load_witness_key, published_witness_key
 from service.device_trust import devices_listed
 from service.settings import Settings
@@ -29,12 +31,29 @@ def ensure_keys(settings: Settings) -> KeySet:
     folder = settings.keys_root
     if not folder.exists() or not any(folder.iterdir()):
         _refuse_orphaned_evidence(settings)
-        create_keys(folder)
-    keys = load_keys(folder)
+        create_keys(folder, in_token=in_token(settings))
+    keys = keys_of(settings)
     if not settings.trust_path.exists():
         settings.trust_path.parent.mkdir(parents=True, exist_ok=True)
         settings.trust_path.write_bytes(expected_trust(settings, keys))
     return keys
+
+
+def keys_of(settings: Settings) -> KeySet:
+    """Return the installation's keys, the service's from its token if it has one; errors as `load_keys`."""
+    return load_keys(settings.keys_root, in_token=in_token(settings))
+
+
+def in_token(settings: Settings) -> InToken | None:
+    """Return what signs with the token's key, or None where the service's key is a file."""
+    if settings.pkcs11_module is None:
+        return None
+    if settings.pkcs11_pin_file is None:
+        raise ConfigurationError(
+            "ZHICHAO_PKCS11_MODULE is set, ZHICHAO_PKCS11_PIN_FILE is not; name the file"
+        )
+    token = Token(settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin_file)
+    return partial(TokenSigner, token=token, key_label=settings.pkcs11_key)
 
 
 def expected_trust(settings: Settings, keys: KeySet) -> bytes:

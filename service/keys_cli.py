@@ -42,19 +42,23 @@ def keys_list() -> None:
     show_default=True,
     help="How long what the old key signed may still be witnessed.",
 )
+@click.option("--to-label", help="Label of the new pair of keys, where a token holds the service's.")
 @_WRITE
 @explained
-def keys_rotate(role: str, overlap_days: int, write: bool) -> None:
+def keys_rotate(role: str, overlap_days: int, to_label: str | None, write: bool) -> None:
     """Have the key of ROLE followed by a new one.
 
     The old key signs a statement that names the new one, and the log gets it; the old key is kept, moved
     aside. Start all processes again afterwards, with the new trust file: until then they use the old key.
     A change that was cut off is ended by the same command.
     """
-    settings = read_settings()
-    done = run_to_end(rotate(settings, role, now=datetime.now(UTC), overlap=timedelta(days=overlap_days)))
+    settings, overlap = read_settings(), timedelta(days=overlap_days)
+    done = run_to_end(rotate(settings, role, now=datetime.now(UTC), overlap=overlap, to_label=to_label))
     click.echo(f"the {role} key {done.ended} is followed by {done.follower}")
     click.echo(f"what the old key signed counts if it is witnessed by {utc_text(done.valid_to)}")
+    if to_label is not None:
+        settings = settings.model_copy(update={"pkcs11_key": to_label})
+        click.echo(f"set ZHICHAO_PKCS11_KEY={to_label} for all processes before they start again")
     _tell_of_trust(settings, write=write)
 
 

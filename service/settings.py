@@ -67,6 +67,16 @@ class Settings(BaseSettings):
         description="Folder of the private keys (service, log, witness, test TSA), files of mode 0600. "
         "Absent: `keys` below the data folder. Made on the first start.",
     )
+    pkcs11_module: Path | None = Field(
+        default=None,
+        description="PKCS#11 library of a token that holds the service's key; wants the extra `pkcs11`. "
+        "Absent: the key is a file in the keys folder.",
+    )
+    pkcs11_token: str = Field(default="zhichao", description="Label of that token.")
+    pkcs11_key: str = Field(default="service", description="Label of the Ed25519 pair of keys in it.")
+    pkcs11_pin_file: Path | None = Field(
+        default=None, description="File with the token's PIN, for its owner only (mode 0600)."
+    )
     sm2_key_file: Path | None = Field(
         default=None,
         description="Private SM2 key (PEM, mode 0600, `openssl genpkey -algorithm SM2`) that signs packages "

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.brokers",
     "tests.fixtures.browser",
     "tests.fixtures.bench",
+    "tests.fixtures.tokens",
 ]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from domain.errors import ZhichaoError
 from domain.law import limit_tables
-from evidence import load_keys
 from evidence.key_changes import is_cut_off
 from plate_recognition.weights import (
     CORNER_DETECTOR,
@@ -19,12 +18,12 @@ from plate_recognition.weights import (
 )
 from service.checks.finding import Finding, fine, warning, wrong
 from service.embedded.unprivileged import obstacle, server_user
-from service.keys import expected_trust, own_witness_used
+from service.keys import expected_trust, keys_of, own_witness_used
 from service.settings import BrokerKind, Settings, unknown_variables
 from store.registry import local_day
 
 _LEAST_FREE_BYTES = 2 * 2**30
-_PRIVATE_FILES = ("broker_credentials_file", "broker_key_file", "sm2_key_file")
+_PRIVATE_FILES = ("broker_credentials_file", "broker_key_file", "sm2_key_file", "pkcs11_pin_file")
 _READABLE_FILES = ("broker_ca_file", "broker_cert_file", "tsa_certificate_file")
 _WEIGHTS = (CORNER_DETECTOR, PLATE_RECOGNISER, PLATE_CHARACTERS, TEXT_DETECTOR, TEXT_RECOGNISER)
 
@@ -151,7 +150,7 @@ def check_keys(settings: Settings) -> list[Finding]:
     if not settings.keys_root.exists():
         return [fine("keys", "none yet; the first start makes them")]
     try:
-        keys = load_keys(settings.keys_root)
+        keys = keys_of(settings)
     except ZhichaoError as error:
         return [wrong("keys", str(error), "restore the keys, or start with a new data folder")]
     advice = (
