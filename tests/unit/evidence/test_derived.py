@@ -25,6 +25,8 @@ from tests.counts import count
 from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents, event_number
 from tests.unit.cases.screenings import screening
 
+pytestmark = pytest.mark.usefixtures("second_opinion")
+
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
 RECORD = sha256_of(b"record")
 DAY = date(2026, 1, 1)

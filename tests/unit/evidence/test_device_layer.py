@@ -33,6 +33,8 @@ from evidence.trust import trust_bytes, trust_file
 from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents
 from tests.unit.ingest.samples import framed
 
+pytestmark = pytest.mark.usefixtures("second_opinion")
+
 SCALE = KeySigner("wim-1", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 CAMERA = KeySigner("cam-front", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 THIEF = KeySigner("thief", Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))))
