@@ -316,3 +316,14 @@ def test_the_command_asks_for_a_supplement_of_what_is_sealed_only(
         deferred = conn.execute("SELECT task_name, args ->> 'event_id' FROM procrastinate_jobs").fetchall()
     assert asked == [(EVENT, "correction", "称重证书编号更正", None)]
     assert deferred == [("supplement_hit", EVENT)]
+
+
+async def test_a_late_clip_makes_one_supplement_and_no_second_one(bench: Bench) -> None:
+    await sealed(bench, *ROLES)
+    await late_image(bench, 7, CaptureRole.CLIP)
+    for _ in range(3):
+        await supplemented(bench)
+    _, second = await bench.packages()
+    event = sealed_event(folder_of(bench, second))
+    assert len(event["originals"]["video"]) == 1
+    assert verify_package(folder_of(bench, second), bench.shop.seals.trust).ok
