@@ -26,6 +26,7 @@ from evidence.checkpoint import SignedCheckpoint
 from service.settings import Settings
 from service.wiring import log_of
 from store.connection import Connection, connect
+from store.entry_proofs import keep_proofs
 from store.jobs import AT_ONCE, PendingJob, Task, defer_all
 from store.originals import Subject, state_originals
 from store.outbox import LogEntry, assign_indices, mark_logged, take_log
@@ -92,9 +93,19 @@ async def sequence(conn: Connection, token: int, transparency_log: TransparencyL
         logged = await mark_logged(
             conn, token, tree_size=head.size, root_hash=head.root, checkpoint=note.decode()
         )
+        await keep_proofs(conn, proofs_of(transparency_log, logged))
         ready = await record_logged(conn, [entry.leaf_hash for entry in logged if entry.kind == "package"])
         await defer_all(conn, [_next_job(event_id, supplement) for event_id, supplement in ready])
     return len(logged)
+
+
+def proofs_of(transparency_log: TransparencyLog, logged: Sequence[LogEntry]) -> dict[bytes, bytes]:
+    """Return the proofs of what is no package, by leaf hash: with the head that the witness has just seen."""
+    return {
+        entry.leaf_hash: transparency_log.inclusion_proof(entry.leaf_index)
+        for entry in logged
+        if entry.kind != "package"
+    }
 
 
 def _next_job(event_id: EventId, supplement: int) -> PendingJob:

@@ -32,8 +32,11 @@ class StoredKey(NamedTuple):
 class LoggedKeyStatement(NamedTuple):
     """A statement on an officer's key; no index while it waits to be logged."""
 
+    key_id: Sha256
+    what: str
     envelope: bytes
     leaf_index: int | None
+    made_at: datetime
 
 
 async def key_in_use(conn: Connection, username: str) -> StoredKey | None:
@@ -125,7 +128,8 @@ async def key_statements(conn: Connection) -> list[LoggedKeyStatement]:
     """Return every statement on officers' keys, in the order of the log; those that wait come last."""
     async with conn.cursor(row_factory=class_row(LoggedKeyStatement)) as cursor:
         await cursor.execute(
-            """SELECT s.envelope, CASE WHEN o.logged_at IS NOT NULL THEN o.leaf_index END AS leaf_index
+            """SELECT s.key_id, s.what, s.envelope, s.made_at,
+                   CASE WHEN o.logged_at IS NOT NULL THEN o.leaf_index END AS leaf_index
                FROM officer_key_statement s JOIN log_outbox o USING (outbox_id)
                ORDER BY s.outbox_id"""
         )

@@ -1,0 +1,245 @@
+"""The life of a case, told from signed statements: in order, and whatever does not hold is named."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cases.claims import claim
+from cases.ports import SealReport
+from cases.review import Decision, decide
+from domain.acts import Act, ActKind
+from domain.casework import Verdict
+from domain.errors import NotFound
+from domain.ids import OfficerId
+from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
+from evidence.acts import envelope_digest
+from evidence.dsse import Envelope, sign_envelope
+from service.evidence_history import as_json, as_text
+from service.history import History, Places, tell_history
+from service.sequencer import sequence
+from store.acts import add_act
+from store.cases import PostgresCaseBook
+from store.connection import Connection, connect
+from store.outbox import enqueue, take_log
+from store.transactions import transaction_on
+from tests.fixtures.office import Office, OpenedCase
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+class Life(NamedTuple):
+    """A case with a life, and where to look at it."""
+
+    office: Office
+    case: OpenedCase
+    conn: Connection
+
+    async def told(
+        self, name: str | None = None, *, log: Path | None = None, trust: Trust | None = None
+    ) -> History:
+        """Tell it."""
+        deployment = self.office.deployment
+        places = Places(deployment.evidence, log or deployment.folder / "log")
+        name = name or self.case.case_id
+        return await tell_history(self.conn, name, trust=trust or deployment.trust, places=places)
+
+
+async def _adopt_package(conn: Connection, case: OpenedCase) -> None:
+    """Have the database know the entry with which the office sealed its one package."""
+    leaf = (case.package / "seal" / "entry.sha256").read_bytes()
+    await enqueue(conn, kind="package", subject=case.package.name, leaf=leaf)
+    await conn.execute("UPDATE log_outbox SET leaf_index = 0, logged_at = now()")
+    await conn.execute("UPDATE log_head SET tree_size = 1")
+    await conn.execute("UPDATE package SET leaf = %s, leaf_sha256 = %s", [leaf, leaf_hash(leaf)])
+
+
+async def _confirm(office: Office, case: OpenedCase, username: str) -> None:
+    sign = await office.signing_as(username)
+
+    async def verify(folder: str) -> SealReport:
+        return office.deployment.verify(office.deployment.evidence / folder)
+
+    async with office.pool.connection() as conn:
+        book = PostgresCaseBook(conn)
+        held = await claim(book, case.case_id, username=username, now=NOW)
+        shown = await book.case(case.case_id)
+        decision = Decision(
+            case_id=case.case_id,
+            username=username,
+            fencing_token=held.fencing_token,
+            version=shown.version,
+            seen=dict(await book.on_screen(shown)),
+            verdict=Verdict.CONFIRM,
+            reason=None,
+            note="",
+            plate=case.plate,
+            idempotency_key=f"{username}-0123456789abcdef",
+        )
+        await decide(book, decision, verify=verify, sign=sign, now=NOW)
+
+
+def _disclosure(case: OpenedCase) -> Act:
+    return Act(
+        act_id="disclosure-1",
+        kind=ActKind.DISCLOSURE,
+        officer=OfficerId("YN-001"),
+        licence="YN5301-001",
+        event=case.event_id,
+        subject=case.package.name,
+        reason="asked for by the party",
+        digests=(),
+        made_at=NOW + timedelta(minutes=1),
+    )
+
+
+@pytest.fixture
+async def life(office: Office, database_url: str) -> AsyncIterator[Life]:
+    """A case that two officers confirmed; its package was disclosed, and the disclosure corrected."""
+    case = await office.open_case(0)
+    conn = await connect(database_url, autocommit=True)
+    async with transaction_on(conn):
+        await _adopt_package(conn, case)
+        token = await take_log(conn)
+    assert token is not None
+    deployment = office.deployment
+    await sequence(conn, token, deployment.log, deployment.keys)
+    for username in ("limei", "wangjg"):
+        await _confirm(office, case, username)
+    sign = await office.signing_as("limei")
+    disclosed = sign(_disclosure(case))
+    correction = replace(
+        _disclosure(case),
+        act_id="correction-1",
+        kind=ActKind.CORRECTION,
+        reason="sent to the wrong party",
+        corrects=envelope_digest(disclosed.envelope),
+        made_at=NOW + timedelta(minutes=2),
+    )
+    async with transaction_on(conn):
+        await add_act(conn, _disclosure(case), disclosed)
+        await add_act(conn, correction, sign(correction))
+    await sequence(conn, token, deployment.log, deployment.keys)
+    yield Life(office, case, conn)
+    await conn.close()
+
+
+async def test_the_whole_life_is_told_in_the_order_of_the_log_and_holds(life: Life) -> None:
+    history = await life.told()
+    assert history.broken == []
+    assert [one.leaf_index for one in history.chapters] == list(range(8))
+    assert [(one.what, one.officer) for one in history.chapters] == [
+        ("package", None),
+        ("captures", None),
+        ("officer-key", "YN-001"),
+        ("review", "YN-001"),
+        ("officer-key", "YN-002"),
+        ("review", "YN-002"),
+        ("disclosure", "YN-001"),
+        ("correction", "YN-001"),
+    ]
+    reviewed, corrected = history.chapters[3], history.chapters[7]
+    assert (reviewed.licence, reviewed.reason, reviewed.at) == ("YN5301-001", "facts-clear", NOW)
+    assert corrected.corrects == history.chapters[6].envelope_sha256
+    assert all(one.witnessed_at is not None for one in history.chapters)
+    for name in (life.case.event_id, life.case.package.name):
+        assert await life.told(name) == history
+    with pytest.raises(NotFound):
+        await life.told("EV-" + "0" * 32)
+    assert "HOLDS: 8 statements" in as_text(history)
+    assert [one["leaf_index"] for one in json.loads(as_json(history))["life"]] == list(range(8))
+
+
+async def _rewritten(life: Life, folder: Path, *, at: int, keep_later: bool = True) -> Path:
+    """Write the log anew with its own key, another entry in the place of one."""
+    deployment = life.office.deployment
+    hashes = deployment.log.leaf_hashes(0, deployment.log.size)
+    hashes = [*hashes[:at], bytes(32), *hashes[at + 1 :]] if keep_later else hashes[:at]
+    witness = Witness(
+        folder / "witness", deployment.keys.witness, VerifierKey.of(deployment.keys.log, ED25519)
+    )
+    TransparencyLog(folder / "log", deployment.keys.log, witness).append(hashes)
+    return folder / "log"
+
+
+async def test_one_missing_leaf_is_named(life: Life, tmp_path: Path) -> None:
+    exchanged = await _rewritten(life, tmp_path / "exchanged", at=6)
+    history = await life.told(log=exchanged)
+    assert [(one.what, one.leaf_index) for one in history.broken] == [("disclosure", 6)]
+    assert f"BROKEN: disclosure {life.case.package.name}, entry 6" in as_text(history)
+    cut = await _rewritten(life, tmp_path / "cut", at=7, keep_later=False)
+    assert [(one.what, one.leaf_index) for one in (await life.told(log=cut)).broken] == [("correction", 7)]
+
+
+async def test_an_officers_key_whose_entry_is_gone_makes_their_acts_doubtful(
+    life: Life, tmp_path: Path
+) -> None:
+    history = await life.told(log=await _rewritten(life, tmp_path / "other", at=4))
+    assert [(one.what, one.leaf_index) for one in history.broken] == [("officer-key", 4), ("review", 5)]
+
+
+async def _overwrite(conn: Connection, table: str, envelope: bytes, where: str) -> None:
+    """Change an envelope as whoever owns the database can."""
+    for statement in (
+        f"ALTER TABLE {table} DISABLE TRIGGER USER",
+        f"ALTER TABLE {table} ENABLE TRIGGER USER",
+    ):
+        await conn.execute(statement.encode())
+        if "DISABLE" in statement:
+            change = f"UPDATE {table} SET envelope = %s WHERE {where}"  # noqa: S608
+            await conn.execute(change.encode(), [envelope])
+
+
+async def test_a_tampered_reason_is_named(life: Life) -> None:
+    row = await (await life.conn.execute("SELECT envelope FROM review WHERE round = 2")).fetchone()
+    assert row is not None
+    document = json.loads(row[0])
+    statement = Envelope.parse(row[0]).statement
+    statement["predicate"]["reason"] = "weighing-unreliable"
+    forged = sign_envelope(statement, life.office.deployment.keys.service)
+    document["payload"] = json.loads(forged)["payload"]
+    kept = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    for envelope, reason in ((kept, "does not hold"), (forged, "an officer's signature is missing")):
+        await _overwrite(life.conn, "review", envelope, "round = 2")
+        (broken,) = (await life.told()).broken
+        assert (broken.what, broken.inclusion.ok) == ("review", False)
+        assert reason in broken.signature.detail
+
+
+async def test_a_replayed_envelope_is_named(life: Life) -> None:
+    row = await (await life.conn.execute("SELECT envelope FROM act WHERE act_id = 'disclosure-1'")).fetchone()
+    assert row is not None
+    await _overwrite(life.conn, "act", bytes(row[0]), "act_id = 'correction-1'")
+    assert [one.what for one in (await life.told()).broken] == ["correction"]
+    await _overwrite(life.conn, "review", bytes(row[0]), "round = 2")
+    assert {"review", "correction"} <= {one.what for one in (await life.told()).broken}
+
+
+async def test_a_service_key_that_ended_later_still_counts_and_one_that_ended_before_does_not(
+    life: Life,
+) -> None:
+    seen = max(one.witnessed_at for one in (await life.told()).chapters if one.witnessed_at is not None)
+    document = trust_file(life.office.deployment.keys)
+    for ended, holds in ((seen + timedelta(days=1), True), (seen - timedelta(days=1), False)):
+        bounded = {**document["services"][0], "valid_to": ended.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        trust = Trust.parse(trust_bytes({**document, "services": [bounded]}))
+        history = await life.told(trust=trust)
+        assert {one.what for one in history.broken} == (
+            set() if holds else {one.what for one in history.chapters}
+        )
+
+
+async def test_what_waits_to_be_logged_is_told_as_waiting(life: Life) -> None:
+    later = replace(_disclosure(life.case), act_id="disclosure-2", reason="court")
+    async with transaction_on(life.conn):
+        await add_act(life.conn, later, (await life.office.signing_as("limei"))(later))
+    history = await life.told()
+    assert (history.broken, [one.reason for one in history.waiting]) == ([], ["court"])
+    assert history.chapters[-1].leaf_index is None
+    assert "1 not in the log yet" in as_text(history)
