@@ -156,7 +156,7 @@ def check(root: Path, trust: dict[str, Any], sm3: bool) -> dict[str, str]:  # no
     with layer("bag-info", said):
         info = re.fullmatch(BAG_INFO, read("bag-info.txt").decode())
         event_id, name, supplement, oxum = info.groups() if info else ("", "", "", "")
-        expect(root.name == name, f"shown as {root.name}, but the package is {name!r}")
+        expect(root.name == name, f"shown as {root.name!r}, but the package is {name!r}")
         expect(oxum == f"{sum(files[p].stat().st_size for p in payload)}.{len(payload)}", "of another size")
     with layer("event", said):
         event = document(read("data/event.json"))
@@ -291,8 +291,8 @@ def main(arguments: list[str]) -> int:
         said = check(folder, trust, "--sm3" in arguments)
         states = {words.partition(":")[0] for words in said.values()}
         verdicts.append(0 if states == {"holds"} else 1 if "BROKEN" in states else 2)
-        lines = [f"  {name:13} {words}" for name, words in said.items()]
-        print(folder.name, *lines, ("VERIFIED", "NOT VERIFIED", "NOT CHECKED")[verdicts[-1]], "", sep="\n")
+        lines = [ascii(folder.name)[1:-1], *(f"  {name:13} {words}" for name, words in said.items())]
+        print(*lines, ("VERIFIED", "NOT VERIFIED", "NOT CHECKED")[verdicts[-1]], "", sep="\n")
     return 1 if 1 in verdicts else max(verdicts)
 
 

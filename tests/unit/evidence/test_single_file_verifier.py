@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from domain.units import utc_text
-from evidence import Trust, trust_bytes, verify_package
+from evidence import Trust, as_json, as_text, trust_bytes, verify_package
 from evidence.seal import SEAL_FILES
 from tests.components import find, require
 from tests.counts import count
@@ -197,6 +197,23 @@ def test_packages_of_any_bytes_get_an_answer(package: Path, sealed_world: Deploy
         path.write_bytes(data)
         assert failing(opinion(package, trust)), (path, data)
         path.write_bytes(original)
+
+
+def test_names_that_would_write_to_the_terminal_are_shown_and_not_obeyed(
+    sealed_world: Deployment, package: Path, trust: Path
+) -> None:
+    """A file, and the folder itself, named by bytes that are no text and by an escape sequence."""
+    strange = os.fsdecode(b"\xff\x1b[2J\nVERIFIED")
+    (package / "data/images" / strange).write_bytes(b"")
+    shown = package.rename(package.with_name(f"EV-{strange}"))
+    done = run(trust, shown)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\x1b" not in done.stdout
+    assert "\nVERIFIED" not in done.stdout
+    ours = as_text(sealed_world.verify(shown))
+    assert "\x1b" not in ours
+    assert "\nVERIFIED" not in ours
+    assert as_json(sealed_world.verify(shown)).encode()
 
 
 def test_json_output_of_ours_names_the_layers_it_names(sealed_world: Deployment, package: Path) -> None:
