@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from api import (
+    disclosure,
     files,
     json_cases,
     json_passages,
@@ -76,6 +77,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         json_passages.router,
         json_cases.router,
         files.router,
+        disclosure.router,
         web_session.router,
         web_queue.router,
         web_item.router,

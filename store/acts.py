@@ -9,6 +9,14 @@ from store.officer_keys import hold_key
 from store.outbox import enqueue, leaf_hash
 
 
+async def act_known(conn: Connection, act_id: str) -> bool:
+    """Say whether an act is stored; if not, whoever else asks waits until the caller's transaction ends."""
+    if await _stored(conn, act_id):
+        return True
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [act_id])
+    return await _stored(conn, act_id)
+
+
 async def add_act(conn: Connection, act: Act, signed: SignedAct) -> None:
     """Store an act and queue its entry, in the caller's transaction.
 
@@ -41,3 +49,8 @@ async def add_act(conn: Connection, act: Act, signed: SignedAct) -> None:
         )
     except errors.UniqueViolation as error:
         raise ConflictingChange("this act is stored already; reload the page") from error
+
+
+async def _stored(conn: Connection, act_id: str) -> bool:
+    cursor = await conn.execute("SELECT 1 FROM act WHERE act_id = %s", [act_id])
+    return await cursor.fetchone() is not None

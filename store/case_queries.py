@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import class_row, dict_row
 
 from domain.casework import CaseFile, CaseState, QueueFilter
-from domain.ids import CaseId, Sha256
+from domain.ids import CaseId, EventId, Sha256
 from store.cases import BEHIND, IN_QUEUE, SELECT_CASE, case_from_row, queue_values
 from store.connection import Connection
 
@@ -190,19 +190,26 @@ async def timeline(conn: Connection, case_id: CaseId) -> list[TimelineEntry]:
         return await cursor.fetchall()
 
 
-async def shown_image(conn: Connection, sha256: str) -> str | None:
-    """Return the content type of an image that is evidence of a flagged passage, else None.
+class ShownImage(NamedTuple):
+    """An image that is evidence, and of which passage."""
+
+    content_type: str
+    event_id: EventId
+
+
+async def shown_image(conn: Connection, sha256: str) -> list[ShownImage]:
+    """Return the flagged passages that an image is evidence of, with its content type; none elsewhere.
 
     Images of passages that are no hits are nobody's business, and what arrived after sealing is no evidence.
     """
     cursor = await conn.execute(
-        """SELECT i.content_type FROM capture i JOIN shown_capture s ON s.event_id = i.event_id
+        """SELECT DISTINCT i.content_type, i.passage_event_id
+           FROM capture i JOIN shown_capture s ON s.event_id = i.event_id
                JOIN hit h ON h.event_id = i.passage_event_id
-           WHERE i.blob_sha256 = %s AND s.in_evidence LIMIT 1""",
+           WHERE i.blob_sha256 = %s AND s.in_evidence ORDER BY i.passage_event_id""",
         [sha256],
     )
-    row = await cursor.fetchone()
-    return None if row is None else row[0]
+    return [ShownImage(*row) for row in await cursor.fetchall()]
 
 
 async def package_folder(conn: Connection, event_id: str, supplement: int) -> str | None:

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from psycopg.rows import class_row
 
 from domain.errors import NotFound
-from domain.ids import EventId
+from domain.ids import EventId, Sha256
 from store.connection import Connection
 
 _PACKAGE = re.compile(r"EV-([0-9a-f]{32})(\.s[0-9]+)?")
@@ -23,6 +24,25 @@ class SignedRecord:
     leaf: bytes | None
     """As stored with a package; None where it follows from the envelope, or there is none yet."""
     at: datetime
+
+
+class SealedPackage(NamedTuple):
+    """A package or supplement that is complete."""
+
+    supplement: int
+    folder: str
+    tagmanifest: Sha256
+
+
+async def sealed_packages(conn: Connection, event_id: EventId) -> list[SealedPackage]:
+    """Return the sealed package of a passage and its supplements, in their order."""
+    async with conn.cursor(row_factory=class_row(SealedPackage)) as cursor:
+        await cursor.execute(
+            """SELECT supplement, folder, tagmanifest FROM package
+               WHERE event_id = %s AND state = 'complete' ORDER BY supplement""",
+            [event_id],
+        )
+        return await cursor.fetchall()
 
 
 async def event_named(conn: Connection, name: str) -> EventId:
