@@ -21,12 +21,16 @@ class ActKind(StrEnum):
     DISCLOSURE = "disclosure"
     ACCESS = "access"
     DELETION = "deletion"
+    """Of evidence, at the end of its retention."""
+    ERASURE = "erasure"
+    """Of what is no evidence: captures of passages never flagged, and refused messages."""
     HOLD = "hold"
     RELEASE = "release"
 
 
-SERVICE_ALONE = frozenset({ActKind.ACCESS})
-"""Who looks decides nothing: the service notes it, and signs alone. Every other act needs an officer."""
+SERVICE_ALONE = frozenset({ActKind.ACCESS, ActKind.ERASURE})
+"""Who looks decides nothing, nor does who erases by a rule what never was evidence: the service notes it, and
+signs alone. Every other act needs an officer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

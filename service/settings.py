@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.completeness import use_profiles
 from domain.errors import ConfigurationError
+from domain.retention import Rule, Terms, terms_of
 from domain.screening import Formula
 
 PREFIX = "ZHICHAO_"
@@ -230,6 +231,42 @@ class Settings(BaseSettings):
         "file when that is written.",
     )
 
+    retention_unflagged_days: int = Field(
+        default=7,
+        ge=1,
+        le=36_500,
+        description="Days that captures, and messages as received, of passages never flagged are kept. "
+        "Weights and what else the figures say stay. A record that comes later finds no captures.",
+    )
+    retention_hit_days: int = Field(
+        default=760,
+        ge=30,
+        le=36_500,
+        description="Days that the evidence of a flagged passage without a case is kept after its sealing. "
+        "The figure is this software's own: the two years of 行政处罚法 Art. 36 and some weeks.",
+    )
+    retention_rejected_days: int = Field(
+        default=760,
+        ge=30,
+        le=36_500,
+        description="Days that the evidence of a rejected case is kept after its last change. The figure is "
+        "this software's own, as above.",
+    )
+    retention_confirmed_days: int = Field(
+        default=10_950,
+        ge=30,
+        le=36_500,
+        description="Days that the evidence of a confirmed case is kept after its last change. The figure, "
+        "thirty years, has no source: your archive's rules decide.",
+    )
+    retention_quarantine_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days that what a refused message said is kept; then only who sent it, when, its digest "
+        "and why it was refused. The figure is this software's own.",
+    )
+
     ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
     ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
     ocr_parallel: int = Field(
@@ -291,6 +328,19 @@ class Settings(BaseSettings):
     def capture_deadline(self) -> timedelta:
         """How long a flagged passage waits for its captures."""
         return timedelta(seconds=self.capture_deadline_s)
+
+    @property
+    def retention(self) -> Terms:
+        """How long what is personal is kept, by rule."""
+        return terms_of(
+            {
+                Rule.UNFLAGGED: self.retention_unflagged_days,
+                Rule.HIT: self.retention_hit_days,
+                Rule.REJECTED: self.retention_rejected_days,
+                Rule.CONFIRMED: self.retention_confirmed_days,
+                Rule.QUARANTINE: self.retention_quarantine_days,
+            }
+        )
 
     def require_database_url(self) -> str:
         """Return the connection string.

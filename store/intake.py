@@ -185,6 +185,7 @@ async def _pair(conn: Connection, rows: Sequence[PassageRow | CaptureRow]) -> se
             JOIN capture AS c ON c.station_id = key.station_id AND c.match_key = key.match_key
             JOIN passage AS p ON p.station_id = key.station_id AND p.match_key = key.match_key
                 AND p.captured_at BETWEEN c.captured_at - key.span AND c.captured_at + key.span
+                AND p.erased_at IS NULL
                 AND coalesce((c.meta ->> 'lane')::smallint, p.lane) = p.lane
             WHERE c.passage_event_id IS NULL
             ORDER BY c.event_id, abs(extract(epoch FROM p.captured_at - c.captured_at)), p.event_id
