@@ -18,6 +18,7 @@ from service.doctor import Finding, examine
 from service.evidence_cli import evidence_group
 from service.keys_cli import keys_group
 from service.lifeline import run_child
+from service.retention_cli import retention_command
 from service.settings import load_settings
 from service.supervisor import Supervisor
 from service.system import EVERYTHING, Part, embeds_or_is_whole, sole_use_of, start_system
@@ -260,6 +261,7 @@ main.add_command(witness_group)
 main.add_command(evidence_group)
 main.add_command(import_group)
 main.add_command(keys_group)
+main.add_command(retention_command)
 main.add_command(screen)
 main.add_command(export_group)
 

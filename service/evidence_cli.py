@@ -13,6 +13,7 @@ from service.evidence_audit import audit
 from service.evidence_history import history_command
 from service.evidence_recompute import recompute_command
 from service.evidence_supplement import supplement_command
+from service.retention_cli import hold_command, holds_command, release_command
 from service.settings import load_settings
 
 NOT_VERIFIED = 1
@@ -63,3 +64,7 @@ evidence_group.add_command(audit)
 
 
 evidence_group.add_command(history_command)
+
+
+for _command in (hold_command, release_command, holds_command):
+    evidence_group.add_command(_command)

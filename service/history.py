@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken
 from domain.ids import EventId
 from evidence import (
@@ -27,7 +28,7 @@ from evidence.acts import KeyEntry, RegisteredKey, check_act, envelope_digest, o
 from evidence.dsse import Envelope
 from evidence.logged import check_logged, check_signers_alive
 from evidence.parsing import Json, moment_of
-from evidence.statements import KEYS
+from evidence.statements import KEYS, PACKAGE
 from evidence.verify.inspection import printable
 from store.connection import Connection
 from store.entry_proofs import KnownEntry, entries_known
@@ -126,6 +127,7 @@ async def tell_history(conn: Connection, name: str, *, trust: Trust, places: Pla
     teller = _Teller(trust, places, await entries_known(conn, [leaf_hash(leaf) for leaf in leaves]))
     keys = [teller.key_chapter(one) for one in known]
     officers = _registered(given, keys, trust)
+    teller.learn_deleted(records, officers)
     chapters = [teller.chapter(one, officers) for one in records]
     acting = {key_id for record in records for key_id in _signers(record.envelope)}
     told = sorted([*chapters, *(key for key in keys if key.subject in acting)], key=_order)
@@ -140,6 +142,15 @@ class _Teller:
         self._services = [service.public_key for service in trust.services]
         self._places = places
         self._entries = entries
+        self._deleted: dict[str, Act] = {}
+
+    def learn_deleted(self, records: Sequence[SignedRecord], officers: Mapping[str, RegisteredKey]) -> None:
+        """Take note of packages that an officer deleted at the end of retention, by acts that hold."""
+        for record in records:
+            if record.what == ActKind.DELETION:
+                with suppress(EvidenceBroken):
+                    act = check_act(record.envelope, None, officers=officers, services=self._services)
+                    self._deleted |= dict.fromkeys((name for name, _ in act.digests), act)
 
     def chapter(self, record: SignedRecord, officers: Mapping[str, RegisteredKey]) -> Chapter:
         """Tell of a statement on the passage."""
@@ -222,11 +233,21 @@ class _Teller:
     def _package(self, record: SignedRecord) -> Finding:
         """Verify the whole package where its files lie; its statement alone where they were removed."""
         folder = self._places.evidence / record.subject
+        if not folder.is_dir() and record.subject in self._deleted:
+            return self._deleted_package(record, self._deleted[record.subject])
         if not folder.is_dir():
             return Finding(False, "its files are not in the evidence folder")
         report = verify_package(folder, self._trust)
         broken = ", ".join(report.broken)
         return Finding(report.ok, f"broken: {broken}" if broken else "every layer holds")
+
+    def _deleted_package(self, record: SignedRecord, act: Act) -> Finding:
+        """Check that what was deleted is the package that was sealed."""
+        statement = check_statement(record.envelope, self._services, PACKAGE)
+        sealed = [one["digest"]["sha256"] for one in statement["subject"]]
+        if sealed != [dict(act.digests)[record.subject]]:
+            return Finding(False, "another package was deleted than the one that was sealed")
+        return Finding(True, f"signed by the service; deleted {act.made_at:%Y-%m-%d} under {act.reason}")
 
     def _key(self, record: SignedRecord) -> _Signed:
         statement = check_statement(record.envelope, self._services, KEYS)

@@ -20,7 +20,10 @@ class SignedRecord:
 
     what: str
     subject: str
+    name: str
+    """By which a deletion names it."""
     envelope: bytes
+    """Empty where it was erased under a rule of retention."""
     leaf: bytes | None
     """As stored with a package; None where it follows from the envelope, or there is none yet."""
     at: datetime
@@ -71,20 +74,20 @@ async def life_of(conn: Connection, event_id: EventId) -> list[SignedRecord]:
     async with conn.cursor(row_factory=class_row(SignedRecord)) as cursor:
         await cursor.execute(
             """
-            SELECT DISTINCT 'captures' AS what, %(event)s AS subject, c.envelope, NULL::bytea AS leaf,
+            SELECT DISTINCT 'captures' AS what, %(event)s AS subject, '' AS name, c.envelope, NULL::bytea AS leaf,
                 c.made_at AS at
             FROM capture_statement c JOIN capture_statement_subject s USING (statement_id)
             WHERE s.event_id = %(event)s
                OR s.event_id IN (SELECT event_id FROM capture WHERE passage_event_id = %(event)s)
             UNION ALL
-            SELECT CASE supplement WHEN 0 THEN 'package' ELSE 'supplement' END, folder, envelope, leaf,
+            SELECT CASE supplement WHEN 0 THEN 'package' ELSE 'supplement' END, folder, folder, envelope, leaf,
                 built_at
             FROM package WHERE event_id = %(event)s
             UNION ALL
-            SELECT 'review', r.case_id, r.envelope, NULL, r.decided_at
-            FROM review r JOIN case_file c USING (case_id) WHERE c.event_id = %(event)s
+            SELECT 'review', r.case_id, 'review-' || r.round, r.envelope, NULL, r.decided_at
+            FROM review r JOIN case_file c USING (case_id) WHERE c.event_id = %(event)s AND r.envelope <> ''
             UNION ALL
-            SELECT kind, subject, envelope, NULL, made_at FROM act WHERE event_id = %(event)s
+            SELECT kind, subject, act_id, envelope, NULL, made_at FROM act WHERE event_id = %(event)s
             ORDER BY at, what
             """,
             {"event": event_id},

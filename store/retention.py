@@ -274,7 +274,15 @@ async def _contents(
         {"event": event, "captured_at": captured_at},
     )
     originals = await cursor.fetchall()
-    digests = [(row[0], Sha256(row[1])) for row in (*packages, *originals)]
+    cursor = await conn.execute(
+        """
+        SELECT 'review-' || round, encode(sha256(envelope), 'hex')
+        FROM review JOIN case_file USING (case_id) WHERE event_id = %s ORDER BY round
+        """,
+        [event],
+    )
+    reviews = await cursor.fetchall()
+    digests = [(row[0], Sha256(row[1])) for row in (*packages, *originals, *reviews)]
     freed = [Sha256(blob) for row in originals for blob in row[2:] if blob is not None]
     return [row[0] for row in packages], digests, freed
 

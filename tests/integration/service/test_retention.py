@@ -23,6 +23,9 @@ from evidence.acts import KeyEntry, check_act, officer_keys_of, sign_act
 from evidence.checkpoint import TlogProof
 from evidence.log import published_proof
 from evidence.merkle import check_inclusion, leaf_hash
+from evidence.removal import remove_package
+from service import holding
+from service.history import Places, tell_history
 from service.officer_at_hand import ActingOfficer, acting_officer
 from service.pipeline import complete, settle
 from service.retention import Keeper, retain, stating, what_is_due
@@ -156,6 +159,18 @@ async def release(bench: Bench, hold_id: int) -> None:
     act, signed = await act_of(bench, ActKind.RELEASE)
     async with transaction(bench.shop.pool) as conn:
         await release_hold(conn, hold_id, act=act, signed=signed, by="王一")
+
+
+async def hold_and_release(bench: Bench) -> None:
+    """Hold and release the event, by what the commands do."""
+    officer, service = await officer_of(bench), bench.shop.seals.keys.service
+    async with transaction(bench.shop.pool) as conn:
+        placed = await holding.hold(
+            conn, f"EV-{EVENT}", None, reason="行政诉讼", officer=officer, service=service, now=NOW
+        )
+        await holding.release(
+            conn, placed.hold_id, reason="判决生效", officer=officer, service=service, now=NOW
+        )
 
 
 async def test_captures_of_passages_never_flagged_go_after_their_days_and_weights_stay(bench: Bench) -> None:
@@ -324,6 +339,33 @@ async def test_the_log_still_proves_the_deleted_package_and_its_deletion(bench: 
     assert package.tagmanifest.encode() in package.leaf
     (envelope,) = (await asked(bench, "SELECT envelope FROM deletion"))[0]
     assert hashlib.sha256(envelope).hexdigest().encode() in bytes(stated[0])
+
+
+async def test_the_history_tells_of_the_deletion_and_holds(bench: Bench) -> None:
+    await sealed(bench, *ROLES)
+    await decided(bench, "confirmed")
+    await hold_and_release(bench)
+    await deleted(bench, DAYS[Rule.CONFIRMED])
+    await bench.log()
+    places = Places(bench.shop.evidence_root, bench.shop.log_root)
+    async with transaction(bench.shop.pool) as conn:
+        told = await tell_history(conn, EVENT, trust=bench.shop.seals.trust, places=places)
+    assert told.broken == []
+    assert told.waiting == []
+    by_what = {chapter.what: chapter for chapter in told.chapters}
+    assert [one for one in ("package", "hold", "release", "deletion") if one not in by_what] == []
+    assert "deleted 20" in by_what["package"].signature.detail
+    assert by_what["deletion"].reason == "retention rule confirmed-case: 300 days"
+
+
+async def test_files_that_are_gone_without_an_act_are_told_as_broken(bench: Bench) -> None:
+    await sealed(bench, ROLES[0])
+    (package,) = await bench.packages()
+    remove_package(bench.shop.evidence_root, package.folder)
+    places = Places(bench.shop.evidence_root, bench.shop.log_root)
+    async with transaction(bench.shop.pool) as conn:
+        told = await tell_history(conn, EVENT, trust=bench.shop.seals.trust, places=places)
+    assert [chapter.what for chapter in told.broken] == ["package"]
 
 
 async def test_two_passages_that_share_an_image_keep_it_until_the_second_goes(bench: Bench) -> None:
