@@ -24,7 +24,7 @@ from evidence.dsse import Envelope, sign_envelope
 from evidence.officer_keys import OfficerKey
 from evidence.parsing import Json, base64_of, base64_text, canonical_json, moment_of
 from evidence.signing import Signer, key_id
-from evidence.statements import KEYS, STATEMENT_TYPE, check_statement, statement_leaf
+from evidence.statements import ENVELOPE_FILE, KEYS, STATEMENT_TYPE, check_statement, statement_leaf
 
 ACT = "urn:x-zhichao:act:v1"
 
@@ -174,6 +174,19 @@ def envelope_digest(envelope: bytes) -> Sha256:
     return sha256_of(envelope)
 
 
+def leaf_of_digest(digest: Sha256) -> bytes:
+    """Return the log entry of a statement of which only its envelope's digest is left."""
+    return f"{digest}  {ENVELOPE_FILE}\n".encode()
+
+
+def subjects_of(statement: Json) -> tuple[tuple[str, Sha256], ...]:
+    """Return names and digests of what a statement is about; raises `EvidenceBroken` where malformed."""
+    try:
+        return tuple((one["name"], Sha256(one["digest"]["sha256"])) for one in statement["subject"])
+    except (TypeError, KeyError):
+        raise EvidenceBroken("the statement's subjects are malformed") from None
+
+
 def _registered(envelope: bytes, named: str, predicate: Json, index: int) -> RegisteredKey:
     officer, written = predicate.get("officer"), predicate.get("ed25519")
     if not isinstance(officer, str) or not isinstance(written, str):
@@ -251,9 +264,9 @@ def _act_of(statement: Json) -> Act:
         raise EvidenceBroken("the act's officer, licence, event or correction is no text")
     try:
         kind = ActKind(predicate["kind"])
-        digests = tuple((one["name"], Sha256(one["digest"]["sha256"])) for one in statement["subject"])
-    except (ValueError, TypeError, KeyError):
-        raise EvidenceBroken("the act is of no known kind, or its subjects are malformed") from None
+    except (ValueError, TypeError):
+        raise EvidenceBroken("the act is of no known kind") from None
+    digests = subjects_of(statement)
     officer, licence, event, corrects = text_or_none
     return Act(
         act_id=predicate["act_id"],

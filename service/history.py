@@ -7,13 +7,14 @@ looked up in the log as it lies there today, and dated by the proof that was kep
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken
-from domain.ids import EventId
+from domain.ids import EventId, Sha256
 from evidence import (
     CAPTURES,
     DECISION,
@@ -24,7 +25,15 @@ from evidence import (
     statement_leaf,
     verify_package,
 )
-from evidence.acts import KeyEntry, RegisteredKey, check_act, envelope_digest, officer_keys_of
+from evidence.acts import (
+    KeyEntry,
+    RegisteredKey,
+    check_act,
+    envelope_digest,
+    leaf_of_digest,
+    officer_keys_of,
+    subjects_of,
+)
 from evidence.dsse import Envelope
 from evidence.logged import check_logged, check_signers_alive
 from evidence.parsing import Json, moment_of
@@ -121,8 +130,8 @@ async def tell_history(conn: Connection, name: str, *, trust: Trust, places: Pla
         Nothing here has this id.
     """
     event = await event_named(conn, name)
-    records, given = await life_of(conn, event), await key_statements(conn)
-    known = [SignedRecord(one.what, one.key_id, one.envelope, None, one.made_at) for one in given]
+    records, given = _with_erased(await life_of(conn, event)), await key_statements(conn)
+    known = [SignedRecord(one.what, one.key_id, one.what, one.envelope, None, one.made_at) for one in given]
     leaves = [leaf for leaf in map(_leaf, [*records, *known]) if leaf is not None]
     teller = _Teller(trust, places, await entries_known(conn, [leaf_hash(leaf) for leaf in leaves]))
     keys = [teller.key_chapter(one) for one in known]
@@ -154,6 +163,8 @@ class _Teller:
 
     def chapter(self, record: SignedRecord, officers: Mapping[str, RegisteredKey]) -> Chapter:
         """Tell of a statement on the passage."""
+        if not record.envelope:
+            return self._told(record, lambda _: _Signed(self._erased(record)))
         return self._told(record, lambda index: self._signed(record, index, officers))
 
     def key_chapter(self, record: SignedRecord) -> Chapter:
@@ -164,7 +175,7 @@ class _Teller:
         inclusion, index, seen_at = self._included(record)
         try:
             signed = check(index)
-            if seen_at is not None:
+            if seen_at is not None and record.envelope:
                 check_signers_alive(record.envelope, self._trust, seen_at)
         except EvidenceBroken as error:
             signed = _Signed(Finding(False, printable(str(error))))
@@ -177,7 +188,7 @@ class _Teller:
             officer=signed.officer,
             licence=signed.licence,
             reason=signed.reason,
-            envelope_sha256=envelope_digest(record.envelope),
+            envelope_sha256=_digest(record),
             corrects=signed.corrects,
             signature=signed.finding,
             inclusion=inclusion,
@@ -187,7 +198,7 @@ class _Teller:
         """Look an entry up in the log as it lies there, and date it by the proof that was kept."""
         leaf = _leaf(record)
         if leaf is None:
-            return Finding(None, "not stamped yet"), None, None
+            return Finding(None if record.envelope else False, "no entry is known of it"), None, None
         entry = self._entries.get(leaf_hash(leaf))
         if entry is None:
             return (
@@ -249,6 +260,13 @@ class _Teller:
             return Finding(False, "another package was deleted than the one that was sealed")
         return Finding(True, f"signed by the service; deleted {act.made_at:%Y-%m-%d} under {act.reason}")
 
+    def _erased(self, record: SignedRecord) -> Finding:
+        """Check that words which are gone were erased by an act that names their digest."""
+        act = self._deleted.get(record.name)
+        if act is None or record.leaf != leaf_of_digest(dict(act.digests)[record.name]):
+            return Finding(False, "its words are gone, and no deletion names it")
+        return Finding(True, f"its words were erased {act.made_at:%Y-%m-%d}; the deletion names its digest")
+
     def _key(self, record: SignedRecord) -> _Signed:
         statement = check_statement(record.envelope, self._services, KEYS)
         predicate = statement["predicate"]
@@ -281,6 +299,25 @@ def _registered(
     return officers
 
 
+def _with_erased(records: Sequence[SignedRecord]) -> list[SignedRecord]:
+    """Return the records; one whose words were erased has the entry that a deletion's digest gives it."""
+    named: dict[str, Sha256] = {}
+    for record in records:
+        if record.what == ActKind.DELETION:
+            with suppress(EvidenceBroken):
+                named |= dict(subjects_of(Envelope.parse(record.envelope).statement))
+    return [
+        replace(one, leaf=leaf_of_digest(named[one.name])) if not one.envelope and one.name in named else one
+        for one in records
+    ]
+
+
+def _digest(record: SignedRecord) -> str:
+    if record.envelope or record.leaf is None:
+        return envelope_digest(record.envelope)
+    return record.leaf.decode().partition(" ")[0]
+
+
 def _decided(predicate: Json) -> _Signed:
     """Tell of a decision from before officers had keys of their own."""
     return _Signed(
@@ -305,7 +342,7 @@ def _without_replays(chapters: Sequence[Chapter]) -> list[Chapter]:
 
 
 def _leaf(record: SignedRecord) -> bytes | None:
-    if record.what in ("package", "supplement"):
+    if record.what in ("package", "supplement") or not record.envelope:
         return record.leaf
     return statement_leaf(record.envelope)
 

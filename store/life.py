@@ -74,18 +74,18 @@ async def life_of(conn: Connection, event_id: EventId) -> list[SignedRecord]:
     async with conn.cursor(row_factory=class_row(SignedRecord)) as cursor:
         await cursor.execute(
             """
-            SELECT DISTINCT 'captures' AS what, %(event)s AS subject, '' AS name, c.envelope, NULL::bytea AS leaf,
-                c.made_at AS at
+            SELECT DISTINCT 'captures' AS what, %(event)s AS subject, '' AS name, c.envelope,
+                NULL::bytea AS leaf, c.made_at AS at
             FROM capture_statement c JOIN capture_statement_subject s USING (statement_id)
             WHERE s.event_id = %(event)s
                OR s.event_id IN (SELECT event_id FROM capture WHERE passage_event_id = %(event)s)
             UNION ALL
-            SELECT CASE supplement WHEN 0 THEN 'package' ELSE 'supplement' END, folder, folder, envelope, leaf,
-                built_at
+            SELECT CASE supplement WHEN 0 THEN 'package' ELSE 'supplement' END, folder, folder, envelope,
+                leaf, built_at
             FROM package WHERE event_id = %(event)s
             UNION ALL
             SELECT 'review', r.case_id, 'review-' || r.round, r.envelope, NULL, r.decided_at
-            FROM review r JOIN case_file c USING (case_id) WHERE c.event_id = %(event)s AND r.envelope <> ''
+            FROM review r JOIN case_file c USING (case_id) WHERE c.event_id = %(event)s
             UNION ALL
             SELECT kind, subject, act_id, envelope, NULL, made_at FROM act WHERE event_id = %(event)s
             ORDER BY at, what

@@ -1,7 +1,7 @@
 """The life of a case, told from signed statements: in order, and whatever does not hold is named."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from cases.review import Decision, decide
 from domain.acts import Act, ActKind
 from domain.casework import Verdict
 from domain.errors import NotFound
-from domain.ids import OfficerId
+from domain.ids import OfficerId, Sha256, sha256_of
 from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
 from evidence.acts import envelope_digest
 from evidence.dsse import Envelope, sign_envelope
@@ -243,3 +243,50 @@ async def test_what_waits_to_be_logged_is_told_as_waiting(life: Life) -> None:
     assert (history.broken, [one.reason for one in history.waiting]) == ([], ["court"])
     assert history.chapters[-1].leaf_index is None
     assert "1 not in the log yet" in as_text(history)
+
+
+async def _delete(life: Life, names: Sequence[tuple[str, Sha256]]) -> None:
+    """Delete package and reviews by an officer's act that names these digests, and log it."""
+    act = replace(
+        _disclosure(life.case),
+        act_id="deletion-1",
+        kind=ActKind.DELETION,
+        reason="retention ended",
+        digests=tuple(names),
+        made_at=NOW + timedelta(days=1),
+    )
+    signed = (await life.office.signing_as("limei"))(act)
+    async with transaction_on(life.conn):
+        await add_act(life.conn, act, signed)
+        token = await take_log(life.conn)
+    assert token is not None
+    await sequence(life.conn, token, life.office.deployment.log, life.office.deployment.keys)
+    await _overwrite(life.conn, "review", b"", "true")
+    life.case.package.rename(life.case.package.with_name("gone"))
+
+
+async def _names(life: Life) -> list[tuple[str, Sha256]]:
+    rows = await (await life.conn.execute("SELECT round, envelope FROM review ORDER BY round")).fetchall()
+    manifest = sha256_of((life.case.package / "tagmanifest-sha256.txt").read_bytes())
+    reviews = [(f"review-{number}", envelope_digest(bytes(envelope))) for number, envelope in rows]
+    return [(life.case.package.name, manifest), *reviews]
+
+
+async def test_after_a_deletion_that_names_all_of_it_the_life_still_holds(life: Life) -> None:
+    before = (await life.told()).chapters
+    await _delete(life, await _names(life))
+    history = await life.told()
+    assert history.broken == []
+    assert [one.leaf_index for one in history.chapters] == [0, 1, 2, 3, 5, 6, 7, 8]
+    kept = [one.envelope_sha256 for one in before if one.leaf_index != 4]
+    assert [one.envelope_sha256 for one in history.chapters[:-1]] == kept
+
+
+@pytest.mark.parametrize(("unnamed", "what"), [(0, "package"), (2, "review")])
+async def test_what_is_gone_without_a_deletion_that_names_it_is_named(
+    life: Life, unnamed: int, what: str
+) -> None:
+    names = await _names(life)
+    del names[unnamed]
+    await _delete(life, names)
+    assert [one.what for one in (await life.told()).broken] == [what]
