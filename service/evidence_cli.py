@@ -10,6 +10,7 @@ from evidence import Policy, Trust, as_json, as_text, verify_package
 from evidence.policy import SM3_LAYER
 from service.command import or_not_checked
 from service.evidence_audit import audit
+from service.evidence_export import correct_command, export_command
 from service.evidence_history import history_command
 from service.evidence_recompute import recompute_command
 from service.evidence_supplement import supplement_command
@@ -64,6 +65,8 @@ evidence_group.add_command(audit)
 
 
 evidence_group.add_command(history_command)
+evidence_group.add_command(export_command)
+evidence_group.add_command(correct_command)
 
 
 for _command in (hold_command, release_command, holds_command):

@@ -1,6 +1,8 @@
 """The life of a case, told from signed statements: in order, and whatever does not hold is named."""
 
+import asyncio
 import json
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,20 +16,22 @@ from cases.ports import SealReport
 from cases.review import Decision, decide
 from domain.acts import Act, ActKind
 from domain.casework import Verdict
-from domain.errors import NotFound
+from domain.errors import NotFound, NotPermitted
 from domain.ids import OfficerId, Sha256, sha256_of
 from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
 from evidence.acts import envelope_digest
 from evidence.dsse import Envelope, sign_envelope
 from service.evidence_history import as_json, as_text
+from service.exporting import ACT_FILE, SUMS, Desk, correct, export_evidence
 from service.history import History, Places, tell_history
+from service.officer_at_hand import ActingOfficer, acting_officer
 from service.sequencer import sequence
 from store.acts import add_act
 from store.cases import PostgresCaseBook
 from store.connection import Connection, connect
 from store.outbox import enqueue, take_log
 from store.transactions import transaction_on
-from tests.fixtures.office import Office, OpenedCase
+from tests.fixtures.office import PASSWORD, Office, OpenedCase
 
 pytestmark = pytest.mark.anyio
 
@@ -290,3 +294,65 @@ async def test_what_is_gone_without_a_deletion_that_names_it_is_named(
     del names[unnamed]
     await _delete(life, names)
     assert [one.what for one in (await life.told()).broken] == [what]
+
+
+def _desk(life: Life, officer: ActingOfficer) -> Desk:
+    deployment = life.office.deployment
+    places = Places(deployment.evidence, deployment.folder / "log")
+    return Desk(life.conn, deployment.trust, places, deployment.keys.service, officer, NOW)
+
+
+async def _officer(life: Life, username: str = "limei") -> ActingOfficer:
+    service = life.office.deployment.keys.service
+    async with transaction_on(life.conn):
+        return await acting_officer(life.conn, username, PASSWORD, service=service, now=NOW)
+
+
+async def test_an_export_is_checked_with_sha256sum_and_named_in_the_history(
+    life: Life, tmp_path: Path
+) -> None:
+    folder = tmp_path / "for the court"
+    desk = _desk(life, await _officer(life))
+    async with transaction_on(life.conn):
+        act = await export_evidence(desk, life.case.case_id, folder, recipient="法院", reason="asked for")
+    sums = await asyncio.to_thread(
+        subprocess.run, ["sha256sum", "-c", SUMS], cwd=folder, capture_output=True, check=False
+    )
+    assert (sums.returncode, sums.stderr) == (0, b"")
+    assert life.office.deployment.verify(folder / life.case.package.name).ok
+    assert {one.name.split("-", 1)[1] for one in (folder / "statements").glob("*.json")} == {
+        "captures.dsse.json",
+        "review.dsse.json",
+        "disclosure.dsse.json",
+        "correction.dsse.json",
+    }
+    assert len(list((folder / "statements").glob("*.tlog-proof"))) == 5
+    assert act.digests[0] == (SUMS, sha256_of((folder / SUMS).read_bytes()))
+    assert (folder / "trust.sha256").read_text().strip() == life.office.deployment.trust.digest
+    exported = (await life.told()).chapters[-1]
+    assert (exported.what, exported.officer, exported.licence) == ("export", "YN-001", "YN5301-001")
+    assert exported.envelope_sha256 == sha256_of((folder / ACT_FILE).read_bytes())
+
+
+async def test_a_correction_names_the_entry_it_corrects_and_changes_nothing(life: Life) -> None:
+    before = (await life.told()).chapters
+    async with transaction_on(life.conn):
+        await correct(_desk(life, await _officer(life)), life.case.case_id, 5, reason="typed in haste")
+        with pytest.raises(NotFound, match="entry 2"):
+            await correct(_desk(life, await _officer(life)), life.case.case_id, 2, reason="a key")
+    history = await life.told()
+    assert history.broken == []
+    assert history.chapters[:-1] == before
+    assert history.chapters[-1].corrects == before[5].envelope_sha256
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("limei", "wrong"), ("expired", PASSWORD), ("boss", PASSWORD)]
+)
+async def test_who_is_no_licensed_officer_or_has_the_wrong_password_exports_nothing(
+    life: Life, username: str, password: str
+) -> None:
+    with pytest.raises(NotPermitted):
+        await acting_officer(
+            life.conn, username, password, service=life.office.deployment.keys.service, now=NOW
+        )
