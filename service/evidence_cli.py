@@ -12,6 +12,7 @@ from service.command import or_not_checked
 from service.evidence_audit import audit
 from service.evidence_export import correct_command, export_command
 from service.evidence_history import history_command
+from service.evidence_mask import mask_command
 from service.evidence_recompute import recompute_command
 from service.evidence_supplement import supplement_command
 from service.retention_cli import hold_command, holds_command, release_command
@@ -69,5 +70,5 @@ evidence_group.add_command(export_command)
 evidence_group.add_command(correct_command)
 
 
-for _command in (hold_command, release_command, holds_command):
+for _command in (hold_command, release_command, holds_command, mask_command):
     evidence_group.add_command(_command)

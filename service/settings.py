@@ -267,6 +267,14 @@ class Settings(BaseSettings):
         "and why it was refused. The figure is this software's own.",
     )
 
+    mask_cab_permille: str = Field(
+        default="100 100 900 550",
+        pattern=r"^(\d{1,3}|1000)( (\d{1,3}|1000)){3}$",
+        description="Where the cab is in front images, in thousandths of width and height: left, top, right, "
+        "bottom. Masked in copies for disclosure, but for the vehicle's own plate. The figures are this "
+        "software's own: look at your cameras' images.",
+    )
+
     ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
     ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
     ocr_parallel: int = Field(
