@@ -23,11 +23,11 @@ from domain.errors import ConfigurationError, InputRefused
 from domain.law import LimitTables
 from domain.refusals import RefusalCode
 from domain.screening import Outcome
+from weigh.screening._key_table import KEY_WORDS
 from weigh.screening._screen_kernel import (
     CONTEXT,
     DIRECTION_AT,
     DIRECTION_BITS,
-    KEY_WORDS,
     LIMIT_BITS,
     MAX_SPEED_AT,
     MPE_BITS,

@@ -39,7 +39,9 @@ from weigh import (
 )
 from weigh.screening import _screen_kernel
 from weigh.screening import readings as readings_module
-from weigh.screening._screen_kernel import floor_divide
+from weigh.screening._formulas import PPM as KERNEL_PPM
+from weigh.screening._formulas import floor_divide
+from weigh.screening._key_table import KEY_WORDS
 from weigh.screening.columns import APART_MM, Configurations
 from weigh.screening.readings import Readings, memory_for, spacing_edges_mm
 
@@ -321,8 +323,8 @@ def test_the_division_is_exact_where_the_quotient_is_nearly_whole() -> None:
 
 
 def test_the_compiled_pass_and_the_domain_mean_the_same_figures() -> None:
-    assert _screen_kernel.MAX_AXLES == MAX_AXLES <= 8 * (_screen_kernel.KEY_WORDS - 1)
-    assert _screen_kernel.PPM == PPM
+    assert _screen_kernel.MAX_AXLES == MAX_AXLES <= 8 * (KEY_WORDS - 1)
+    assert KERNEL_PPM == PPM
     assert len(REASONS) <= 32
     assert len(DOUBTS) <= 16
 
