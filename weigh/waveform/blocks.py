@@ -9,8 +9,7 @@ The rounding of n additions is at most n 2^-24, about 1e-6 of the sum of the sam
 of that as root mean square; everything after the block (baseline, areas, moments) is float64. A baseline
 offset of ten times the pulse's height therefore costs at most 1e-5 of the load: a hundredth of what the
 processing is allowed. Samples need no float64, as a 24 bit mantissa is finer than any converter used at the
-roadside. int16 is summed in whole numbers; 20 samples of 2^15 stay below 2^24, which float32 still holds
-exactly.
+roadside. Sums of 20 int16 samples stay below 2^24, up to which float32 holds whole numbers exactly.
 """
 
 from math import floor
