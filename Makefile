@@ -44,6 +44,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy docs/verifier/verify_evidence.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.licences
 

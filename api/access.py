@@ -8,7 +8,7 @@ Authorization header of any other scheme is nobody's credentials here, and frees
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -17,6 +17,7 @@ from api.auth import check_password, token_digest
 from api.wiring import Wiring
 from domain.errors import NotPermitted
 from store import accounts
+from store.accounts import Account
 
 COOKIE = "zhichao_session"
 REVIEWING_ROLES = frozenset({"reviewer", "supervisor"})
@@ -35,6 +36,11 @@ class Principal:
     officer_id: str | None
     csrf_token: str | None
     """None only where an Authorization header signed them in, which no foreign page can send."""
+    token: str | None = field(default=None, repr=False)
+    """The session's; it opens their signing key."""
+    account: Account | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    """With the account, where HTTP Basic signed them in."""
 
     @property
     def may_review(self) -> bool:
@@ -84,6 +90,7 @@ async def _by_token(request: Request, token: str, *, by_cookie: bool) -> Princip
         role=found.role,
         officer_id=found.officer_id,
         csrf_token=found.csrf_token if by_cookie else None,
+        token=token,
     )
 
 
@@ -93,7 +100,14 @@ async def _by_basic(request: Request, value: str) -> Principal:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise SignInNeeded("the Authorization header is not valid Basic") from error
     found = await check_password(wiring_of(request), username, password, address_of(request))
-    return Principal(username=found.username, role=found.role, officer_id=found.officer_id, csrf_token=None)
+    return Principal(
+        username=found.username,
+        role=found.role,
+        officer_id=found.officer_id,
+        csrf_token=None,
+        account=found,
+        password=password,
+    )
 
 
 SignedInPerson = Annotated[Principal, Depends(principal_of)]

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from api import (
+    disclosure,
     files,
     json_cases,
     json_passages,
@@ -16,6 +17,7 @@ from api import (
     web_item,
     web_operations,
     web_queue,
+    web_recompute,
     web_session,
 )
 from api.access import Principal, SignInNeeded, principal_of
@@ -75,9 +77,11 @@ def create_app(wiring: Wiring) -> FastAPI:
         json_passages.router,
         json_cases.router,
         files.router,
+        disclosure.router,
         web_session.router,
         web_queue.router,
         web_item.router,
+        web_recompute.router,
         web_operations.router,
     ):
         app.include_router(router)

@@ -18,8 +18,9 @@ from anyio import to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from api.wiring import Wiring
+from api.wiring import OpenKey, Wiring
 from domain.errors import NotPermitted, ServiceUnavailable
+from domain.ids import OfficerId
 from store import accounts
 from store.accounts import Account
 
@@ -65,6 +66,11 @@ def token_digest(token: str) -> bytes:
 @lru_cache(maxsize=1)
 def _nobodys_hash() -> str:
     return _HASHER.hash(secrets.token_urlsafe())
+
+
+def password_matches(stored: str, password: str) -> bool:
+    """Say whether a password is the one of a stored hash."""
+    return _matches(stored, password[:MAX_PASSWORD])
 
 
 def _matches(stored: str | None, password: str) -> bool:
@@ -115,8 +121,9 @@ async def _check_in_turn(wiring: Wiring, username: str, password: str, address: 
 
 
 async def sign_in(wiring: Wiring, username: str, password: str, address: str) -> SignedIn:
-    """Check a password and begin a session; errors as in `check_password`."""
+    """Check a password, open the officer's key and begin a session; errors as in `check_password`."""
     found = await check_password(wiring, username, password, address)
+    key = await open_key(wiring, found, password)
     now = wiring.now()
     fresh = SignedIn(secrets.token_urlsafe(32), secrets.token_urlsafe(24), now + wiring.session_length)
     async with wiring.transaction() as conn:
@@ -127,8 +134,24 @@ async def sign_in(wiring: Wiring, username: str, password: str, address: str) ->
             csrf_token=fresh.csrf_token,
             now=now,
             expires_at=fresh.expires_at,
+            key_id=None if key is None else key.key_id,
+            locked_key=None if key is None else key.lock_with_token(fresh.token),
         )
     return fresh
+
+
+async def open_key(wiring: Wiring, found: Account, password: str) -> OpenKey | None:
+    """Open the signing key of an officer whose password is right, or make it; None for who is no officer."""
+    if found.officer_id is None:
+        return None
+    async with wiring.hashing:
+        return await wiring.officer_keys.by_password(
+            wiring.transaction,
+            found.username,
+            OfficerId(found.officer_id),
+            password[:MAX_PASSWORD],
+            wiring.now(),
+        )
 
 
 async def sign_out(wiring: Wiring, token: str) -> None:

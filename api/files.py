@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
 from api.access import SignedInPerson, wiring_of
+from api.access_log import note_access
 from domain.errors import NotFound
 from domain.ids import EventId, Sha256
 from store.case_queries import package_folder, shown_image
@@ -47,11 +48,13 @@ async def image(
     """Return an image of a flagged passage, byte for byte as captured."""
     wiring = wiring_of(request)
     async with wiring.transaction() as conn:
-        content_type = await shown_image(conn, sha256)
-    path = wiring.blobs.path(sha256)
-    if content_type is None or not path.is_file():
-        raise NotFound("no flagged passage has this image")
-    return FileResponse(path, media_type=content_type, headers=_FOREVER)
+        shown = await shown_image(conn, sha256)
+        path = wiring.blobs.path(sha256)
+        if not shown or not path.is_file():
+            raise NotFound("no flagged passage has this image")
+        for one in shown:
+            await note_access(wiring, conn, person, one.event_id, f"EV-{one.event_id}")
+    return FileResponse(path, media_type=shown[0].content_type, headers=_FOREVER)
 
 
 @router.get("/api/v1/packages/{event_id}.tar", tags=["evidence"])
@@ -65,9 +68,15 @@ async def package(
     wiring = wiring_of(request)
     async with wiring.transaction() as conn:
         folder = await package_folder(conn, event_id, supplement)
-    path = wiring.evidence_root / folder if folder else None
-    if path is None or not path.is_dir():
-        raise NotFound("this passage has no sealed package")
+        path = wiring.evidence_root / folder if folder else None
+        if folder is None or path is None or not path.is_dir():
+            raise NotFound("this passage has no sealed package")
+        await note_access(wiring, conn, person, event_id, folder)
+    return package_as_tar(path)
+
+
+def package_as_tar(path: Path) -> Response:
+    """Return a package's folder as a download."""
     return StreamingResponse(
         tar_of(path),
         media_type="application/x-tar",

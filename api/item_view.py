@@ -19,13 +19,13 @@ from cases.ports import SealReport
 from cases.states import ROUNDS
 from domain.casework import CaseFile, Claim, Review
 from domain.errors import EvidenceBroken, NotFound
-from domain.events import ClockState, MessageHeader, WeighRecord
+from domain.events import CaptureRole, ClockState, MessageHeader, WeighRecord
 from domain.ids import CaseId, Sha256
 from domain.plates import PlateReading
 from domain.registry import StationContext
 from domain.screening import Screening
 from domain.weighing import Weighing
-from store.case_queries import ShownCapture, TimelineEntry, exhibit, timeline
+from store.case_queries import ShownCapture, ShownSignature, TimelineEntry, exhibit, timeline
 from store.cases import PostgresCaseBook
 
 
@@ -43,13 +43,17 @@ class ItemView:
     proposal: Proposal
     captures: list[ShownCapture]
     """The images in the package, and no others: a decision rests on what is sealed."""
+    clips: list[ShownCapture]
+    """The clips in the package, played as they came."""
     late_captures: list[ShownCapture]
-    """Images that arrived after sealing: listed, never shown."""
+    """Images and clips that arrived after sealing: listed, never shown."""
     chart: AxleChart
     weighing: Weighing | None
     """How the platform weighed it, where the station sent a waveform."""
     waveform: WaveformChart | None
     seal: SealReport
+    signatures: list[ShownSignature]
+    """What was found of the devices' own signatures on the messages in the package."""
     claim: Claim | None
     """Only a claim that is running."""
     mine: bool
@@ -100,9 +104,11 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         waveform=await asyncio.to_thread(_waveform, wiring.blobs, shown.wire_blob, weighing),
         chart=axle_chart(screening.groups, spacings_mm=record.spacings_mm, u_axle_ppm=record.u_axle_ppm),
         proposal=Proposal.model_validate(case.proposal),
-        captures=[capture for capture in shown.captures if capture.in_evidence],
+        captures=[one for one in shown.captures if one.in_evidence and one.role != CaptureRole.CLIP],
+        clips=[one for one in shown.captures if one.in_evidence and one.role == CaptureRole.CLIP],
         late_captures=[capture for capture in shown.captures if not capture.in_evidence],
         seal=await seals.for_view(case.package_folder),
+        signatures=shown.signatures,
         claim=running,
         mine=running is not None and running.username == person.username,
         may_claim=undecided

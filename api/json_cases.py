@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from api.access import ChangingPerson, SignedInPerson, wiring_of
+from api.acting import signing
 from api.web_item import seals_of
 from cases import claims
 from cases.review import Decision, decide
@@ -206,12 +207,13 @@ async def decide_case(
     """Decide a round of review; 409 where claim, version or anything shown has changed."""
     wiring = wiring_of(request)
     decision = Decision(case_id=case_id, username=person.username, **submitted.model_dump())
+    sign = await signing(wiring, person)
     async with wiring.transaction() as conn, conn.transaction():
         outcome = await decide(
             PostgresCaseBook(conn),
             decision,
             verify=seals_of(request).for_decision,
-            sign=wiring.sign_decision,
+            sign=sign,
             now=wiring.now(),
         )
     return DecidedDocument(state=outcome.state, round=outcome.round, repeated=outcome.repeated)

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from api.access import ChangingPerson, Principal, SignedInPerson, wiring_of
+from api.acting import signing
 from api.item_view import item_view
 from api.languages import language_of
 from api.pages import render, translated
@@ -153,12 +154,13 @@ async def decide_item(
     if problem is not None:
         return await _page(request, case_id, person, status=422, problem=problem, draft=draft)
     try:
+        sign = await signing(wiring, person)
         async with wiring.transaction() as conn, conn.transaction():
             await decide(
                 PostgresCaseBook(conn),
                 form.decision(case_id, person.username),
                 verify=seals_of(request).for_decision,
-                sign=wiring.sign_decision,
+                sign=sign,
                 now=wiring.now(),
             )
     except ConflictingChange as changed:

@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from cases.leads import BEIJING
 from cases.ports import CaseBook
 from cases.states import round_of
-from domain.casework import CaseFile, Claim, QueueFilter, Reviewer
+from domain.casework import CaseFile, Claim, LicensedReviewer, QueueFilter, Reviewer
 from domain.errors import ConflictingChange, NotPermitted
 from domain.ids import CaseId
 
 LEASE = timedelta(minutes=10)
 
 
-async def licensed_reviewer(book: CaseBook, username: str, now: datetime) -> Reviewer:
+async def licensed_reviewer(book: CaseBook, username: str, now: datetime) -> LicensedReviewer:
     """Return the reviewer, who must be an officer with a licence valid today (行政处罚法 Art. 42).
 
     Raises
@@ -40,7 +40,9 @@ async def licensed_reviewer(book: CaseBook, username: str, now: datetime) -> Rev
             f"officer {who.officer_id} has no law-enforcement licence valid today (行政处罚法 Art. 42); "
             "have the registry corrected"
         )
-    return who
+    return LicensedReviewer(
+        username=who.username, role=who.role, officer_id=who.officer_id, licence=who.licence
+    )
 
 
 async def claim(book: CaseBook, case_id: CaseId, *, username: str, now: datetime) -> Claim:

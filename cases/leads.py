@@ -14,13 +14,12 @@ What is refused here never becomes a case, however it came about:
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from cases.penalty import propose
+from cases.penalty import Proposal
 from cases.ports import CaseBook, SealReport
 from domain.casework import CaseState, Lead
 from domain.completeness import profile
 from domain.errors import RuleViolation
 from domain.ids import CaseId, EventId, Sha256
-from domain.law import Tariff
 from domain.registry import StationContext
 from domain.screening import Outcome, Screening
 
@@ -41,6 +40,8 @@ class SealedHit:
     tagmanifest: Sha256
     missing: tuple[str, ...]
     """What the completeness gate found missing; empty when the evidence is complete."""
+    proposal: Proposal | None
+    """The penalty as the package proposes it; None where nothing may be proposed."""
 
 
 def case_id_of(event_id: EventId, captured_at: datetime) -> CaseId:
@@ -59,7 +60,6 @@ async def open_lead(
     hit: SealedHit,
     *,
     seal: SealReport,
-    tariff: Tariff,
     now: datetime,
     allow_test_profile: bool = False,
 ) -> CaseId:
@@ -67,8 +67,6 @@ async def open_lead(
 
     Parameters
     ----------
-    tariff
-        The tariff in force on the day of the act, not of today.
     allow_test_profile
         Whether the site's completeness profile may be one for tests only; never true in a deployment.
 
@@ -81,7 +79,11 @@ async def open_lead(
     if existing is not None:
         return existing
     _refuse_unfit(hit, seal, allow_test_profile=allow_test_profile)
-    proposal = propose(hit.screening, tariff)
+    if hit.proposal is None:
+        raise RuleViolation(
+            f"the package {hit.package_folder} proposes no penalty, and a case shows the sealed one; "
+            "it was sealed by an earlier version: have it handled by hand"
+        )
     mass = hit.screening.adjudication
     lead = Lead(
         case_id=case_id_of(hit.event_id, hit.captured_at),
@@ -96,7 +98,7 @@ async def open_lead(
         over_kg=mass.over_kg,
         package_folder=hit.package_folder,
         tagmanifest=hit.tagmanifest,
-        proposal=proposal.model_dump(mode="json"),
+        proposal=hit.proposal.model_dump(mode="json"),
     )
     if await book.insert_lead(lead, state=CaseState.AWAITING_FIRST, at=now):
         await book.note(
@@ -126,7 +128,7 @@ def _refuse_unfit(hit: SealedHit, seal: SealReport, *, allow_test_profile: bool)
     if profile(site.completeness_profile).for_tests_only and not allow_test_profile:
         raise RuleViolation(
             f"the completeness profile {site.completeness_profile!r} of site {site.site_id} "
-            "is for tests only; set `standard` or `front-and-rear` in the registry: no case may rest on less"
+            "is for tests only; name one for evidence in the registry: no case may rest on less"
         )
     if hit.missing:
         raise RuleViolation(f"the evidence is incomplete ({', '.join(hit.missing)}); no case may rest on it")

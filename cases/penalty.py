@@ -18,6 +18,9 @@ from domain.law import Tariff
 from domain.screening import SITE_ROW, Formula, LimitStep, Outcome, Screening
 from domain.units import PPM
 
+ALGORITHM = "zhichao-penalty/1"
+"""Name and version of the computation: a change of any amount, step or word is a new version."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +64,8 @@ class Proposal(_Model):
     tariff_row: str
     """The tariff of the day, whether or not it gives an amount."""
     tariff_digest: str
+    algorithm: str = ALGORITHM
+    """Name and version of the computation."""
 
 
 _DISCRETION = Words(

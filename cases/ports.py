@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from domain.acts import Act, SignedAct
 from domain.casework import CaseFile, CaseState, Claim, Lead, QueueFilter, Review, Reviewer
 from domain.ids import CaseId, Sha256
 
@@ -32,16 +33,8 @@ Verify = Callable[[str], Awaitable[SealReport]]
 """Verifies the package in a folder below the evidence folder, reading its files anew."""
 
 
-class SignedDecision(NamedTuple):
-    """A decision statement, signed, and its entry in the transparency log."""
-
-    envelope: bytes
-    """DSSE, as JSON."""
-    leaf: bytes
-
-
-Sign = Callable[[dict[str, Any]], SignedDecision]
-"""Signs a decision statement."""
+Sign = Callable[[Act], SignedAct]
+"""Signs an act with the acting officer's own key, and countersigns it for the service."""
 
 
 class CaseBook(Protocol):
@@ -94,5 +87,5 @@ class CaseBook(Protocol):
     ) -> None:
         """Add a line to the case's life, which is never changed afterwards."""
 
-    async def log_decision(self, case_id: CaseId, leaf: bytes) -> None:
-        """Put a decision's leaf into the transparency log's outbox."""
+    async def log_decision(self, case_id: CaseId, signed: SignedAct) -> None:
+        """Put a decision's leaf into the transparency log's outbox; NotPermitted where its key has ended."""

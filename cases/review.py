@@ -14,19 +14,18 @@ The same idempotency key with the same content gives the first answer again and 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from cases.claims import held_claim, licensed_reviewer
 from cases.plates import normalised_plate
 from cases.ports import CaseBook, Sign, Verify
 from cases.reasons import BY_CODE, CONFIRMED
 from cases.states import Opinion, Step, next_step, round_of
-from domain.casework import CaseFile, CaseState, Review, Reviewer, Verdict
+from domain.acts import Act, ActKind
+from domain.casework import CaseFile, CaseState, LicensedReviewer, Review, Reviewer, Verdict
 from domain.errors import ConflictingChange, NotPermitted, RuleViolation
-from domain.ids import CaseId
-from domain.units import utc_text
+from domain.ids import CaseId, EventId, Sha256
 
-STATEMENT_TYPE = "zhichao-decision/1"
+PACKAGE_DIGEST = "tagmanifest-sha256.txt"
 MAX_NOTE = 2_000
 
 
@@ -84,15 +83,14 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
     if decision.verdict is Verdict.CONFIRM:
         await _refuse_broken_seal(verify, case)
     step = await _step(book, case, who, Opinion(decision.verdict, plate))
-    statement = _statement(decision, case, who, reason=reason, plate=plate, step=step, now=now)
-    signed = sign(statement)
+    signed = sign(_act(decision, case, who, reason=reason, plate=plate, step=step, now=now))
     await book.add_review(
         Review(
             case_id=case.case_id,
             round=awaited,
             username=who.username,
-            officer_id=statement["officer"],
-            licence=statement["licence"],
+            officer_id=who.officer_id,
+            licence=who.licence,
             verdict=decision.verdict,
             reason=reason,
             note=decision.note,
@@ -103,7 +101,7 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
             decided_at=now,
         )
     )
-    await book.log_decision(case.case_id, signed.leaf)
+    await book.log_decision(case.case_id, signed)
     await book.set_state(case, step.state, plate=step.plate, at=now)
     await book.drop_claim(case.case_id)
     await book.note(case.case_id, actor=who.username, what="reviewed", detail={"round": awaited}, at=now)
@@ -173,30 +171,35 @@ async def _step(book: CaseBook, case: CaseFile, who: Reviewer, opinion: Opinion)
     return next_step(case.state, [*(Opinion(one.verdict, one.plate_typed) for one in earlier), opinion])
 
 
-def _statement(
+def _act(
     decision: Decision,
     case: CaseFile,
-    who: Reviewer,
+    who: LicensedReviewer,
     *,
     reason: str,
     plate: str | None,
     step: Step,
     now: datetime,
-) -> dict[str, Any]:
-    return {
-        "type": STATEMENT_TYPE,
-        "case": case.case_id,
-        "event": case.event_id,
-        "round": round_of(case.state),
-        "officer": who.officer_id,
-        "licence": who.licence,
-        "verdict": decision.verdict.value,
-        "reason": reason,
-        "note": decision.note,
-        "plate": plate,
-        "seen": decision.seen,
-        "tagmanifest": case.tagmanifest,
-        "state_after": step.state.value,
-        "decided_at": utc_text(now),
-        "idempotency_key": decision.idempotency_key,
-    }
+) -> Act:
+    seen = sorted(decision.seen.items())
+    return Act(
+        act_id=decision.idempotency_key,
+        kind=ActKind.REVIEW,
+        officer=who.officer_id,
+        licence=who.licence,
+        event=EventId(case.event_id),
+        subject=case.case_id,
+        reason=reason,
+        digests=(
+            (f"{case.package_folder}/{PACKAGE_DIGEST}", Sha256(case.tagmanifest)),
+            *((f"seen/{part}", Sha256(digest)) for part, digest in seen),
+        ),
+        made_at=now,
+        detail={
+            "round": round_of(case.state),
+            "verdict": decision.verdict.value,
+            "note": decision.note,
+            "plate": plate,
+            "state_after": step.state.value,
+        },
+    )

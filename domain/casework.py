@@ -103,6 +103,14 @@ class Reviewer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LicensedReviewer(Reviewer):
+    """A reviewer who is an officer with a licence valid on the day."""
+
+    officer_id: OfficerId
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFilter:
     """Which cases a reviewer asks for; None means any."""
 

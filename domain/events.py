@@ -54,7 +54,7 @@ class MessageHeader(_Event):
     clock: ClockState = ClockState()
     key_id: str | None = None
     signature: str | None = None
-    """Base64 Ed25519 signature over epoch, sequence, topic and payload; a slot until keys are registered."""
+    """Base64 of the device's Ed25519 signature; over which bytes, says `evidence.device`."""
 
     @property
     def event_id(self) -> EventId:
@@ -93,6 +93,8 @@ class CaptureRole(StrEnum):
     SIDE = "side"
     PLATE = "plate"
     PANORAMA = "panorama"
+    CLIP = "clip"
+    """A clip (MP4) of the passage, kept as it is; every other role is of an image."""
 
 
 class DrivingFlag(StrEnum):
@@ -217,7 +219,10 @@ class Waveform(_Event):
 
 
 class CaptureMeta(_Event):
-    """What a camera says of one image; the image itself travels and is stored as bytes."""
+    """What a camera says of one image or clip; its bytes travel and are stored apart.
+
+    A clip is never decoded: its width and height are 0.
+    """
 
     match_key: Annotated[str, Field(min_length=1, max_length=64)]
     role: CaptureRole

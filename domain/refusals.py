@@ -28,6 +28,7 @@ class RefusalCode(StrEnum):
     PAYLOAD_TOO_LARGE = "payload-too-large"
     IMAGE_UNREADABLE = "image-unreadable"
     IMAGE_TRUNCATED = "image-truncated"
+    CLIP_UNREADABLE = "clip-unreadable"
     DIGEST_MISMATCH = "digest-mismatch"
     WAVEFORM_BROKEN = "waveform-broken"
     SIGNAL_TOO_SHORT = "signal-too-short"
@@ -41,6 +42,9 @@ class RefusalCode(StrEnum):
     DRIVE_UNUSABLE = "drive-unusable"
     CLOCK_IMPLAUSIBLE = "clock-implausible"
     SEQUENCE_CONFLICT = "sequence-conflict"
+    SIGNATURE_MISSING = "signature-missing"
+    SIGNATURE_UNKNOWN_KEY = "signature-unknown-key"
+    SIGNATURE_INVALID = "signature-invalid"
     STORAGE_FAILED = "storage-failed"
 
 
@@ -61,9 +65,9 @@ ADVICE: dict[RefusalCode, Advice] = {
         "The message's schema version is not supported; send version 1.",
     ),
     RefusalCode.UNSUPPORTED_CONTENT_TYPE: Advice(
-        "内容类型不受支持：称重记录用 application/json，图像用 image/jpeg，"
+        "内容类型不受支持：称重记录用 application/json，图像用 image/jpeg，录像用 video/mp4，"
         "波形用 application/vnd.zhichao.waveform。",
-        "Unsupported content type: weigh records are application/json, images image/jpeg, "
+        "Unsupported content type: weigh records are application/json, images image/jpeg, clips video/mp4, "
         "waveforms application/vnd.zhichao.waveform.",
     ),
     RefusalCode.HEADER_MISSING: Advice(
@@ -123,6 +127,10 @@ ADVICE: dict[RefusalCode, Advice] = {
         "JPEG 不完整，请检查传输和相机缓存。",
         "The JPEG is incomplete; check the transfer and the camera's buffer.",
     ),
+    RefusalCode.CLIP_UNREADABLE: Advice(
+        "录像不是完整的 MP4 文件，请检查传输和相机输出。",
+        "The clip is no complete MP4 file; check the transfer and the camera's output.",
+    ),
     RefusalCode.DIGEST_MISMATCH: Advice(
         "内容的 SHA-256 与消息头声明的不同，内容在途中已改变。",
         "The body's SHA-256 is not the one declared; the content changed on its way.",
@@ -174,6 +182,18 @@ ADVICE: dict[RefusalCode, Advice] = {
     RefusalCode.SEQUENCE_CONFLICT: Advice(
         "同一序号已收到不同内容；状态丢失后请更换 epoch。",
         "This sequence number already carried other content; after losing state start a new epoch.",
+    ),
+    RefusalCode.SIGNATURE_MISSING: Advice(
+        "该设备已登记签名密钥，消息必须签名；尚不能签名的，请管理员登记为可选。",
+        "The device must sign, having a key registered; where it cannot yet, set it to optional.",
+    ),
+    RefusalCode.SIGNATURE_UNKNOWN_KEY: Advice(
+        "消息所用密钥在采集时未登记、已过期或已吊销，请核对 key_id 并登记。",
+        "The key was not registered at the time of capture, or is revoked; check key_id and register it.",
+    ),
+    RefusalCode.SIGNATURE_INVALID: Advice(
+        "设备签名与内容不符：内容在途中已改变，或密钥登记有误。",
+        "The device's signature does not hold: the content was changed, or the registered key is wrong.",
     ),
     RefusalCode.STORAGE_FAILED: Advice(
         "消息无法入库，已原样保存在隔离区，等待管理员处理。",

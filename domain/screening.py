@@ -5,10 +5,12 @@ and the driver: nothing in it may need anything else to be understood.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.events import Tyres
+from domain.units import PPM
 
 
 class _Model(BaseModel):
@@ -91,6 +93,22 @@ class Adjudication(_Model):
     """over_kg relative to limit_kg, in parts per million, rounded down."""
 
 
+class RuleFigures(_Model):
+    """The deployment's own figures by which a flagged passage was judged: with them it is judged again."""
+
+    formula: Formula
+    guard_k_milli: Annotated[int, Field(ge=0, le=1_000_000)]
+    default_u_gross_ppm: Annotated[int, Field(ge=0, lt=PPM)]
+    default_u_axle_ppm: Annotated[int, Field(ge=0, lt=PPM)]
+    mpe_without_certificate_ppm: Annotated[int, Field(ge=0, lt=PPM)]
+    confirmed_rows: tuple[str, ...]
+    """Ids of law-table rows that the deployment's lawyers confirmed, sorted."""
+    clock_bound_ms: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    """How far off a station's clock may be before its passages are statistics only."""
+    calibration_max_age_days: Annotated[int, Field(ge=0, le=1_000_000)]
+    """Age from which a calibration makes statistics only."""
+
+
 class Screening(_Model):
     """The whole result for one passage."""
 
@@ -112,3 +130,5 @@ class Screening(_Model):
     """Name and version of the screening algorithm."""
     tables: dict[str, str]
     """SHA-256 of every law table used, by table name."""
+    rule: RuleFigures | None = None
+    """Kept with a flagged passage, which may become evidence; None otherwise."""

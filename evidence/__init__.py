@@ -1,14 +1,25 @@
 """Originals in; sealed package, log entry and verdict out."""
 
+from evidence.anti_forgery import anti_forgery_code
 from evidence.keys import KeySet, create_keys, load_keys
 from evidence.local_authority import LocalTestAuthority
 from evidence.log import TransparencyLog, published_proof
 from evidence.merkle import leaf_hash
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
-from evidence.package import BuiltPackage, ImageItem, PackageContents, WireItem, build, remove_leftovers
+from evidence.package import (
+    BuiltPackage,
+    ClipItem,
+    DerivedItem,
+    ImageItem,
+    PackageContents,
+    WireItem,
+    build,
+    remove_leftovers,
+)
 from evidence.policy import Policy
 from evidence.report import Layer, Report, as_json, as_text
 from evidence.seal import write_seal
+from evidence.sealed import sealed_event
 from evidence.signing import KeySigner, Signer
 from evidence.statements import (
     CAPTURES,
@@ -31,6 +42,8 @@ __all__ = [
     "DECISION",
     "ED25519",
     "BuiltPackage",
+    "ClipItem",
+    "DerivedItem",
     "HttpAuthority",
     "ImageItem",
     "KeySet",
@@ -48,6 +61,7 @@ __all__ = [
     "VerifierKey",
     "WireItem",
     "Witness",
+    "anti_forgery_code",
     "as_json",
     "as_text",
     "build",
@@ -59,6 +73,7 @@ __all__ = [
     "load_keys",
     "published_proof",
     "remove_leftovers",
+    "sealed_event",
     "sign_capture_statement",
     "sign_decision",
     "sign_statement",

@@ -83,13 +83,16 @@ def folder_name(event_id: EventId, supplement: int) -> str:
     return f"EV-{event_id}.s{supplement}" if supplement else f"EV-{event_id}"
 
 
-def manifest_text(digests: Mapping[str, Sha256]) -> bytes:
-    """Return a manifest in the form of `sha256sum`, sorted by path."""
+def manifest_text(digests: Mapping[str, str]) -> bytes:
+    """Return a manifest in the form of `sha256sum`, sorted by path; SHA-256 or SM3, both have 64 digits."""
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode()
 
 
 def parse_manifest(data: bytes, what: str) -> dict[str, Sha256]:
-    """Return digests by path; raises `EvidenceBroken` where the file is not as `manifest_text` writes it."""
+    """Return digests by path; raises `EvidenceBroken` where the file is not as `manifest_text` writes it.
+
+    An SM3 manifest is read the same way: it holds SM3 digests, which are of the same length.
+    """
     digests: dict[str, Sha256] = {}
     for number, line in enumerate(lines_of(data, what), start=1):
         found = _LINE.fullmatch(line)

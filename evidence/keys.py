@@ -6,6 +6,7 @@ key is thrown away at once, and one signing certificate, both plainly named as a
 """
 
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -19,29 +20,39 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from domain.errors import ConfigurationError
 from evidence.durable import fsync_folder, write_new
-from evidence.signing import KeySigner
+from evidence.signing import KeySigner, Signer
 
 TEST_TSA_NAME = "zhichao TEST time-stamp authority, NOT FOR EVIDENCE"
 TEST_ROOT_NAME = "zhichao TEST time-stamp root, NOT FOR EVIDENCE"
 
-_PRIVATE_MODE = 0o600
+PRIVATE_MODE = 0o600
 _FOLDER_MODE = 0o700
 _VALID = timedelta(days=3650)
 _ROLES = ("service", "log", "witness")
+
+
+InToken = Callable[[str], Signer]
+"""Returns the signer of a key in a token, given its published name."""
 
 
 class KeySet(NamedTuple):
     """The keys of one deployment."""
 
     folder: Path
-    service: KeySigner
+    service: Signer
     log: KeySigner
     witness: KeySigner
     tsa_root: x509.Certificate
     """The test authority's root; its keys are loaded by `LocalTestAuthority`."""
 
 
-def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetime | None = None) -> KeySet:
+def create_keys(
+    folder: Path,
+    *,
+    name: str = "zhichao.invalid",
+    made_at: datetime | None = None,
+    in_token: InToken | None = None,
+) -> KeySet:
     """Make new keys and return them.
 
     Parameters
@@ -53,6 +64,8 @@ def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetim
         default is a name that RFC 2606 promises never to exist.
     made_at
         When the test authority's certificates were made, UTC; by default now.
+    in_token
+        Returns the service's signer where its key lies in a token; then no file is made for it.
 
     Raises
     ------
@@ -66,23 +79,33 @@ def create_keys(folder: Path, *, name: str = "zhichao.invalid", made_at: datetim
         raise ConfigurationError(f"{folder} is not empty; keys are never overwritten: choose a new folder")
     folder.chmod(_FOLDER_MODE)
     for role in _ROLES:
+        if role == "service" and in_token is not None:
+            continue
         _write_private(folder / f"{role}.pem", Ed25519PrivateKey.generate())
     _create_test_authority(folder, made_at or datetime.now(UTC))
     write_new(folder / "name", f"{name}\n".encode())
     fsync_folder(folder)
-    return load_keys(folder)
+    return load_keys(folder, in_token=in_token)
 
 
-def load_keys(folder: Path) -> KeySet:
+def load_keys(folder: Path, *, in_token: InToken | None = None) -> KeySet:
     """Load the keys that `create_keys` made.
 
     Raises
     ------
     ConfigurationError
-        A file is missing, unreadable, or open to others than its owner.
+        A file is missing, unreadable, or open to others than its owner; or there are two service keys.
     """
     name = _read(folder / "name").decode("utf-8", "replace").removesuffix("\n")
-    service, log, witness = (_ed25519(folder, role, name) for role in _ROLES)
+    log, witness = (load_signer(folder / f"{role}.pem", f"{name}/{role}") for role in ("log", "witness"))
+    path = folder / "service.pem"
+    if in_token is not None and path.exists():
+        raise ConfigurationError(
+            f"there are two service keys, one in a token and {path}: `zhichao keys rotate service` has the "
+            "one in the file followed by the other"
+        )
+    service_name = f"{name}/service"
+    service = load_signer(path, service_name) if in_token is None else in_token(service_name)
     return KeySet(folder, service, log, witness, load_certificate(folder / "tsa-root.crt"))
 
 
@@ -94,7 +117,16 @@ def load_private(path: Path) -> PrivateKeyTypes:
     ConfigurationError
         The file or its folder is open to others, it cannot be read, or holds no such key.
     """
-    for part, allowed in ((path, _PRIVATE_MODE), (path.parent, _FOLDER_MODE)):
+    check_private(path)
+    try:
+        return serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"{path} is not a private key in PEM without a password") from None
+
+
+def check_private(path: Path) -> None:
+    """Check that only its owner may read a key; raises `ConfigurationError`."""
+    for part, allowed in ((path, PRIVATE_MODE), (path.parent, _FOLDER_MODE)):
         try:
             mode = stat.S_IMODE(part.stat().st_mode)
         except OSError as error:
@@ -103,10 +135,6 @@ def load_private(path: Path) -> PrivateKeyTypes:
             raise ConfigurationError(
                 f"{part} has mode {mode:04o}; others could read a key: chmod {allowed:o} {part}"
             )
-    try:
-        return serialization.load_pem_private_key(_read(path), password=None)
-    except (ValueError, TypeError):
-        raise ConfigurationError(f"{path} is not a private key in PEM without a password") from None
 
 
 def load_certificate(path: Path) -> x509.Certificate:
@@ -117,11 +145,12 @@ def load_certificate(path: Path) -> x509.Certificate:
         raise ConfigurationError(f"{path} is not a certificate in PEM") from None
 
 
-def _ed25519(folder: Path, role: str, name: str) -> KeySigner:
-    key = load_private(folder / f"{role}.pem")
+def load_signer(path: Path, name: str) -> KeySigner:
+    """Return the signer of an Ed25519 key in a PEM file, by its published name; errors as `load_private`."""
+    key = load_private(path)
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"{folder / role}.pem is not an Ed25519 key")
-    return KeySigner(f"{name}/{role}", key)
+        raise ConfigurationError(f"{path} is not an Ed25519 key")
+    return KeySigner(name, key)
 
 
 def _read(path: Path) -> bytes:
@@ -131,11 +160,15 @@ def _read(path: Path) -> bytes:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}; make keys first") from None
 
 
-def _write_private(path: Path, key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(
+def private_pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a private key as PEM without a password, for a file that only its owner may read."""
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_new(path, pem, mode=_PRIVATE_MODE)
+
+
+def _write_private(path: Path, key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
+    write_new(path, private_pem(key), mode=PRIVATE_MODE)
 
 
 def _create_test_authority(folder: Path, made_at: datetime) -> None:

@@ -18,10 +18,10 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from domain.errors import ConflictingChange, EvidenceBroken
 from evidence.checkpoint import Checkpoint, SignedCheckpoint, proof_text
+from evidence.cosigning import Cosigner, OtherSizeRemembered
 from evidence.durable import fsync_folder, make_folders, read_regular, replace
 from evidence.merkle import consistency_proof, inclusion_proof, root
 from evidence.note import ED25519, VerifierKey
@@ -31,6 +31,7 @@ from evidence.tiles import WIDTH, Tiles
 _CHECKPOINT = "checkpoint"
 _PENDING = "checkpoint.pending"
 _MAX_NOTE_BYTES = 65_536
+_COSIGN_ATTEMPTS = 3
 
 
 def published_proof(folder: Path, index: int) -> bytes:
@@ -45,16 +46,6 @@ def published_proof(folder: Path, index: int) -> bytes:
     note = read_regular(folder / _CHECKPOINT, max_bytes=_MAX_NOTE_BYTES)
     size = SignedCheckpoint.parse(note).checkpoint.size
     return proof_text(index, inclusion_proof(index, size, Tiles(folder).node), note)
-
-
-class Cosigner(Protocol):
-    """A witness as the log sees it: `evidence.witness.Witness` here, a remote one later."""
-
-    def remembered_size(self) -> int:
-        """Return the size of the head it remembers."""
-
-    def cosign(self, checkpoint_note: bytes, proof: Sequence[bytes]) -> bytes:
-        """Return its signature line over a checkpoint that continues that head."""
 
 
 class TransparencyLog:
@@ -146,16 +137,25 @@ class TransparencyLog:
         note = read_regular(pending, max_bytes=_MAX_NOTE_BYTES)
         size = self._own(note).size
         if size > self._published_size():
-            remembered = self._witness.remembered_size()
-            if remembered > size:
-                raise EvidenceBroken(
-                    f"the witness has seen {remembered} entries, this log has {size}: "
-                    "the log was restored from an old copy; bring back its newest state"
-                )
-            proof = consistency_proof(remembered, size, self._tiles.node)
-            replace(self._folder / _CHECKPOINT, note + self._witness.cosign(note, proof))
+            replace(self._folder / _CHECKPOINT, note + self._cosigned(note, size))
         pending.unlink()
         fsync_folder(self._folder)
+
+    def _cosigned(self, note: bytes, size: int) -> bytes:
+        """Return the witness's lines; the published head is where it should be, and is tried first."""
+        old_size = self._published_size()
+        for _ in range(_COSIGN_ATTEMPTS):
+            try:
+                proof = consistency_proof(old_size, size, self._tiles.node)
+                return self._witness.cosign(note, old_size, proof)
+            except OtherSizeRemembered as other:
+                if other.size > size:
+                    raise EvidenceBroken(
+                        f"the witness has seen {other.size} entries, this log has {size}: "
+                        "the log was restored from an old copy; bring back its newest state"
+                    ) from None
+                old_size = other.size
+        raise ConflictingChange("the witness is cosigning other heads of this log at the same time")
 
     def _published_size(self) -> int:
         if not (self._folder / _CHECKPOINT).exists():

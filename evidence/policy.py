@@ -13,6 +13,8 @@ LAYERS = (
     "tag-manifest",
     "bag-info",
     "event",
+    "derived",
+    "predecessor",
     "statement",
     "time-stamp",
     "times",
@@ -21,13 +23,20 @@ LAYERS = (
     "checkpoint",
     "witness",
     "witness-time",
+    "device",
+    "keys",
 )
-"""In the order they are checked and reported."""
+"""In the order they are checked and reported; `verify/table.py` has the check of each."""
+
+SM3_LAYER = "manifest-sm3"
+SM2_LAYER = "sm2"
+ON_REQUEST = (SM3_LAYER, SM2_LAYER)
+"""Checked only where the policy names them, after the others."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a package must fulfil. The defaults ask for everything."""
+    """What a package must fulfil. The defaults ask for everything but the layers on request."""
 
     required_layers: frozenset[str] = frozenset(LAYERS)
     allowed_delay_s: int = 31 * 86_400
@@ -36,9 +45,11 @@ class Policy:
     """How far a station's clock may be ahead of the authority's (GA/T 832-2014: at most 1.0 s)."""
     log_delay_s: int = 3 * 86_400
     """From time stamp to the witness's cosignature: sealing is resumed after an outage."""
+    require_device_signature: bool = False
+    """Whether every message must be signed by its device; else one that is not is told, and holds."""
 
     def __post_init__(self) -> None:
-        unknown = self.required_layers - set(LAYERS)
+        unknown = self.required_layers - {*LAYERS, *ON_REQUEST}
         if unknown:
             raise ConfigurationError(f"the policy names unknown layers: {', '.join(sorted(unknown))}")
 
@@ -63,7 +74,9 @@ class Policy:
 def _setting(name: str, value: Any) -> Any:
     if name == "required_layers" and isinstance(value, list) and all(isinstance(part, str) for part in value):
         return frozenset(value)
-    known = {field.name for field in fields(Policy)} - {"required_layers"}
+    if name == "require_device_signature" and isinstance(value, bool):
+        return value
+    known = {field.name for field in fields(Policy)} - {"required_layers", "require_device_signature"}
     if name not in known or not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ConfigurationError(f"the policy's {name} is unknown or not a whole number of seconds")
+        raise ConfigurationError(f"the policy's {name} is unknown, or not of its kind")
     return value

@@ -48,14 +48,14 @@ def as_text(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """Return the report as one JSON document."""
+    """Return the report as one JSON object on one line."""
     document = {
         "package": report.package,
         "ok": report.ok,
         "trust_sha256": report.trust_digest,
         "layers": [layer._asdict() for layer in report.layers],
     }
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _mark(layer: Layer) -> str:

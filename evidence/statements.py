@@ -1,4 +1,4 @@
-"""What is signed and logged: in-toto Statements v1 about packages, captures and decisions.
+"""What is signed and logged: in-toto Statements v1 about packages, captures, decisions and keys.
 
 Each names its subjects by SHA-256, so that a statement and its log entry carry no personal data
 beyond what the acting software puts into a decision. The log's leaf is never the statement itself but lines
@@ -15,19 +15,22 @@ from domain.ids import EventId, Sha256
 from domain.units import utc_text
 from evidence.dsse import Envelope, sign_envelope
 from evidence.package import SEAL, TAG_MANIFEST, BuiltPackage
-from evidence.parsing import Json, canonical_json
+from evidence.parsing import Json, base64_text, canonical_json
 from evidence.signing import Signer, key_id
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PACKAGE = "urn:x-zhichao:evidence-package:v1"
 CAPTURES = "urn:x-zhichao:captures:v1"
 DECISION = "urn:x-zhichao:decision:v1"
+KEYS = "urn:x-zhichao:keys:v1"
 
 ENVELOPE_FILE = "statement.dsse.json"
 TOKEN_FILE = "statement.tsr"  # noqa: S105 - a file name
 
 
-def sign_statement(built: BuiltPackage, contents_summary: Json, signer: Signer) -> bytes:
+def sign_statement(
+    built: BuiltPackage, contents_summary: Json, signer: Signer, second: Signer | None = None
+) -> bytes:
     """Return the envelope that says what a built package is.
 
     Parameters
@@ -38,6 +41,8 @@ def sign_statement(built: BuiltPackage, contents_summary: Json, signer: Signer) 
         What the reader should see of the content without opening it; integers and text only.
     signer
         The service's key.
+    second
+        Who signs the same bytes after it, by another algorithm.
     """
     predicate = {
         "event_id": built.event_id,
@@ -45,7 +50,7 @@ def sign_statement(built: BuiltPackage, contents_summary: Json, signer: Signer) 
         "predecessor": built.predecessor_tagmanifest,
         "summary": contents_summary,
     }
-    return sign_envelope(_statement(PACKAGE, [(TAG_MANIFEST, built.tagmanifest)], predicate), signer)
+    return sign_envelope(_statement(PACKAGE, [(TAG_MANIFEST, built.tagmanifest)], predicate), signer, second)
 
 
 def sign_capture_statement(items: Sequence[tuple[EventId, Sha256]], signer: Signer, at: datetime) -> bytes:
@@ -65,6 +70,35 @@ def sign_decision(decision: Json, signer: Signer) -> bytes:
     """Return the envelope of a review decision; its subject is the decision's own canonical JSON."""
     digest = hashlib.sha256(canonical_json(decision)).hexdigest()
     return sign_envelope(_statement(DECISION, [("decision", digest)], decision), signer)
+
+
+def sign_rotation(role: str, ended: Signer, follower: Signer, *, at: datetime, valid_to: datetime) -> bytes:
+    """Return the envelope by which a key names its follower, who signs second to show that it is held."""
+    predicate = {
+        "what": "rotation",
+        "role": role,
+        "name": ended.name,
+        "ended": base64_text(ended.public_key),
+        "follower": base64_text(follower.public_key),
+        "valid_to": utc_text(valid_to),
+        "made_at": utc_text(at),
+    }
+    subjects = [("ended", key_id(ended.public_key)), ("follower", key_id(follower.public_key))]
+    return sign_envelope(_statement(KEYS, subjects, predicate), ended, follower)
+
+
+def sign_revocation(
+    role: str, revoked: Sha256, signer: Signer, *, at: datetime, revoked_at: datetime, reason: str
+) -> bytes:
+    """Return the envelope that says from when on a key counts no more, signed by the service."""
+    predicate = {
+        "what": "revocation",
+        "role": role,
+        "reason": reason,
+        "revoked_at": utc_text(revoked_at),
+        "made_at": utc_text(at),
+    }
+    return sign_envelope(_statement(KEYS, [("revoked", revoked)], predicate), signer)
 
 
 def check_statement(envelope: bytes, service_keys: Sequence[bytes], predicate_type: str) -> Json:

@@ -17,6 +17,14 @@ WIDTH = 256
 _HASH_BYTES = 32
 
 
+def tile_path(level: int, number: int) -> str:
+    """Return where a full tile lies below the log's place; a partial one is `<path>.p/<width>`."""
+    groups = [f"{number % 1000:03}"]
+    while number := number // 1000:
+        groups.append(f"x{number % 1000:03}")
+    return "/".join(["tile", str(level), *reversed(groups)])
+
+
 class Tiles:
     """The tiles of one log in a folder.
 
@@ -97,10 +105,7 @@ class Tiles:
         replace(path, b"".join(tile))
 
     def _path(self, level: int, number: int) -> Path:
-        groups = [f"{number % 1000:03}"]
-        while number := number // 1000:
-            groups.append(f"x{number % 1000:03}")
-        return self._folder.joinpath("tile", str(level), *reversed(groups))
+        return self._folder / tile_path(level, number)
 
     @staticmethod
     def _partials(path: Path) -> Path:

@@ -22,7 +22,8 @@ def read_passage(engine: PlateEngine, captures: Sequence[tuple[CaptureRole, byte
     """Read every capture of a passage and choose the text put before the reviewer.
 
     A capture that cannot be decoded is in the result with its reason (`refusal`): it must not keep
-    the other cameras' images from being read.
+    the other cameras' images from being read. So is a clip, which is never read: the reading names all
+    captures that belong to it.
     """
     readings = tuple(_read(engine, role, image) for role, image in captures)
     own = _surest([reading for reading in readings if reading.plate_class is not PlateClass.TRAILER])
@@ -40,20 +41,26 @@ def read_passage(engine: PlateEngine, captures: Sequence[tuple[CaptureRole, byte
 
 
 def _read(engine: PlateEngine, role: CaptureRole, image: bytes) -> CaptureReading:
+    if role is CaptureRole.CLIP:
+        return _unread(image, role, "a clip is not read")
     try:
         return engine.read(image, role)
     except InputRefused as refused:
-        return CaptureReading(
-            role=role,
-            image_sha256=sha256_of(image),
-            text=None,
-            confidence_ppm=0,
-            plate_class=PlateClass.UNKNOWN,
-            colour=PlateColour.UNKNOWN,
-            corners_px=None,
-            candidates=(),
-            refusal=str(refused),
-        )
+        return _unread(image, role, str(refused))
+
+
+def _unread(image: bytes, role: CaptureRole, why: str) -> CaptureReading:
+    return CaptureReading(
+        role=role,
+        image_sha256=sha256_of(image),
+        text=None,
+        confidence_ppm=0,
+        plate_class=PlateClass.UNKNOWN,
+        colour=PlateColour.UNKNOWN,
+        corners_px=None,
+        candidates=(),
+        refusal=why,
+    )
 
 
 def _surest(readings: Sequence[CaptureReading]) -> CaptureReading | None:

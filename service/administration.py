@@ -10,7 +10,7 @@ from domain.errors import ConfigurationError
 from ingest.decoders import load_decoders
 from service.reach import database_of
 from service.settings import Settings
-from store.accounts import add_account, set_disabled, set_password
+from store.accounts import add_account, set_disabled
 from store.blobs import BlobStore
 from store.calibrations import InstalledState, install_state
 from store.connection import Connection, connect
@@ -86,12 +86,6 @@ async def disable_account(settings: Settings, username: str, *, disabled: bool) 
     """Shut an account out, its open sessions included, or let it in again; errors as `set_disabled`."""
     async with open_database(settings) as conn:
         await set_disabled(conn, username, disabled)
-
-
-async def change_password(settings: Settings, username: str, password: str) -> None:
-    """Replace an account's password and end its sessions; errors as `store.accounts.set_password`."""
-    async with open_database(settings) as conn:
-        await set_password(conn, username, hash_password(password))
 
 
 async def list_failed_jobs(settings: Settings) -> list[FailedJob]:

@@ -10,16 +10,19 @@ from pathlib import Path
 import click
 
 from domain.errors import ConfigurationError
-from evidence import Trust, as_json, as_text, verify_package
-from service import administration
+from service import administration, passwords
 from service.calibrate_cli import calibrate
 from service.columns_cli import export_group, import_group, screen
-from service.command import explained, read_settings, run_to_end
+from service.command import explained, read_password, read_settings, run_to_end
 from service.doctor import Finding, examine
+from service.evidence_cli import evidence_group
+from service.keys_cli import keys_group
 from service.lifeline import run_child
+from service.retention_cli import retention_command
 from service.settings import load_settings
 from service.supervisor import Supervisor
 from service.system import EVERYTHING, Part, embeds_or_is_whole, sole_use_of, start_system
+from service.witness_cli import witness_group
 
 SHORTEST_PASSWORD = 12
 
@@ -114,30 +117,6 @@ def _line(finding: Finding) -> str:
 
 
 @main.group()
-def evidence() -> None:
-    """Work with sealed evidence packages."""
-
-
-@evidence.command("verify")
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--trust",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Trust file to verify against; without it, the installation's own.",
-)
-@click.option("--json", "json_wanted", is_flag=True, help="One JSON object instead of lines.")
-@explained
-def verify(path: Path, trust: Path | None, json_wanted: bool) -> None:
-    """Verify the package in folder PATH, layer by layer, offline.
-
-    The exit status is 0 only if every layer holds.
-    """
-    report = verify_package(path, Trust.load(trust or load_settings().trust_path))
-    click.echo(as_json(report) if json_wanted else as_text(report), nl=json_wanted)
-    sys.exit(0 if report.ok else 1)
-
-
-@main.group()
 def registry() -> None:
     """Sites, stations, devices, certificates, announcements, legal bases, officers."""
 
@@ -195,16 +174,27 @@ def account_enable(username: str) -> None:
 
 @account.command("password")
 @click.argument("username")
+@click.option("--own", is_flag=True, help="Ask for the present password first; the signing key is kept.")
 @explained
-def account_password(username: str) -> None:
-    """Set another password and end the account's sessions. The password is read as by `create`."""
-    run_to_end(administration.change_password(read_settings(), username, _password()))
+def account_password(username: str, own: bool) -> None:
+    """Set another password and end the account's sessions. The password is read as by `create`.
+
+    Without --own the officer's signing key is ended too, which the log shows: it opened with the old
+    password only. The next sign-in makes another.
+    """
+    settings = read_settings()
+    if own:
+        old = read_password("Present password")
+        changing = passwords.change_own_password(settings, username, old=old, new=_password())
+    else:
+        changing = passwords.change_password(settings, username, _password())
+    run_to_end(changing)
     click.echo(f"changed the password of {username}")
 
 
 def _password() -> str:
     if sys.stdin.isatty():
-        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        password = str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
     else:
         password = sys.stdin.readline().rstrip("\n")
     if len(password) < SHORTEST_PASSWORD:
@@ -267,7 +257,11 @@ def quarantine_replay(quarantine_id: tuple[int, ...], code: str | None) -> None:
 
 
 main.add_command(calibrate)
+main.add_command(witness_group)
+main.add_command(evidence_group)
 main.add_command(import_group)
+main.add_command(keys_group)
+main.add_command(retention_command)
 main.add_command(screen)
 main.add_command(export_group)
 

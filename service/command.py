@@ -12,6 +12,9 @@ from domain.errors import ConfigurationError, ZhichaoError
 from service.lifeline import EXIT_CONFIGURATION, configure_logging
 from service.settings import Settings, load_settings
 
+NOT_CHECKED = 2
+"""Exit status of a check that could not be made; it is also what a wrong command line ends with."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,6 +33,20 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def or_not_checked(command: Callable[P, R]) -> Callable[P, R]:
+    """Say in one sentence, and by exit status 2, that nothing could be checked: never that it is broken."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ZhichaoError as error:
+            click.echo(f"zhichao: not checked: {error}", err=True)
+            sys.exit(NOT_CHECKED)
+
+    return run
+
+
 def read_settings() -> Settings:
     """Return the settings, with logging set up by them."""
     settings = load_settings()
@@ -40,3 +57,10 @@ def read_settings() -> Settings:
 def run_to_end(work: Coroutine[Any, Any, R]) -> R:
     """Run a command's asynchronous work."""
     return asyncio.run(work)
+
+
+def read_password(prompt: str) -> str:
+    """Return a password as typed, unseen, or one line of standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        return str(click.prompt(prompt, hide_input=True))
+    return sys.stdin.readline().rstrip("\n")

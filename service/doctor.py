@@ -1,8 +1,12 @@
 """`zhichao doctor`: looks at everything a working installation rests on, and says what to do."""
 
+import asyncio
+
 from domain.errors import ZhichaoError
 from service.checks import installation, running
+from service.checks.devices import check_devices
 from service.checks.finding import Finding, fine, wrong
+from service.checks.witness import ask_witness
 from service.reach import as_running, database_of
 from service.settings import Settings
 from store.connection import connect
@@ -17,10 +21,11 @@ async def examine(settings: Settings) -> list[Finding]:
         *installation.check_combinations(settings),
         *installation.check_files(settings),
         *installation.check_folders(settings),
-        *installation.check_keys(settings),
+        *installation.check_keys(as_running(settings)),
         *installation.check_weights(),
         *installation.check_law(settings),
     ]
+    found += await asyncio.to_thread(ask_witness, as_running(settings))
     found += await running.check_broker(as_running(settings))
     found += await _database(settings)
     return found
@@ -31,6 +36,9 @@ async def _database(settings: Settings) -> list[Finding]:
         return [fine("database", "none yet; the first start makes an embedded one")]
     try:
         async with database_of(settings) as url, await connect(url) as conn:
-            return await running.check_database(conn)
+            found = await running.check_database(conn)
+            if all(one.verdict == "fine" for one in found if one.subject == "schema"):
+                found += await check_devices(settings, conn)
+            return found
     except ZhichaoError as error:
         return [wrong("database", str(error), "see above; nothing else of the database was looked at")]

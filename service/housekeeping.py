@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
 
 from domain.errors import ServiceUnavailable
 from evidence import remove_leftovers
-from store.connection import Pool
+from service.retention import Keeper, retain
 from store.partitions import ensure_partitions
 from store.transactions import transaction
 
@@ -16,16 +15,19 @@ EVERY_S = 3600.0
 log = logging.getLogger(__name__)
 
 
-async def keep_house(pool: Pool, evidence_root: Path) -> None:
-    """Make partitions ahead and remove half-built packages of killed workers, hourly, until cancelled."""
+async def keep_house(keeper: Keeper) -> None:
+    """Make partitions ahead, remove half-built packages, delete by the rules; hourly, until cancelled."""
     while True:
         try:
-            async with transaction(pool) as conn:
+            async with transaction(keeper.pool) as conn:
                 made = await ensure_partitions(conn, datetime.now(UTC).date())
-            removed = await asyncio.to_thread(remove_leftovers, evidence_root)
+            removed = await asyncio.to_thread(remove_leftovers, keeper.evidence_root)
+            deleted = await retain(keeper, datetime.now(UTC))
         except (ServiceUnavailable, OSError) as error:
             log.warning("housekeeping is put off: %s", error)
         else:
             if made or removed:
                 log.info("made partitions %s, removed leftovers %s", made, removed)
+            if deleted:
+                log.info("deleted at the end of retention: %s", deleted.text)
         await asyncio.sleep(EVERY_S)

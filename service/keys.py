@@ -1,12 +1,22 @@
 """The installation's keys and trust file: made on the first start, never replaced.
 
 The trust file is written from the keys once. If it later disagrees with them, that is for a person
-to settle (`zhichao doctor` says so): somebody may already verify packages with the published one.
+to settle (`zhichao doctor` says so, `zhichao keys trust-file --write` writes it anew): somebody may already
+verify packages with the published one.
 """
 
-from domain.errors import ConfigurationError
-from evidence import KeySet, create_keys, load_keys, trust_bytes, trust_file
-from evidence.keys import load_certificate
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from domain.errors import ConfigurationError, EvidenceBroken
+from evidence import COSIGNATURE, KeySet, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
+from evidence.key_changes import BoundedKey, bounded_keys
+from evidence.keys import InToken, load_certificate
+from evidence.sm2 import Sm2Signer
+from evidence.token_signer import Token, TokenSigner
+from evidence.witness_keys import load_witness_key, published_witness_key
+from service.device_trust import devices_listed
 from service.settings import Settings
 
 
@@ -21,20 +31,81 @@ def ensure_keys(settings: Settings) -> KeySet:
     folder = settings.keys_root
     if not folder.exists() or not any(folder.iterdir()):
         _refuse_orphaned_evidence(settings)
-        create_keys(folder)
-    keys = load_keys(folder)
+        create_keys(folder, in_token=in_token(settings))
+    keys = keys_of(settings)
     if not settings.trust_path.exists():
         settings.trust_path.parent.mkdir(parents=True, exist_ok=True)
         settings.trust_path.write_bytes(expected_trust(settings, keys))
     return keys
 
 
+def keys_of(settings: Settings) -> KeySet:
+    """Return the installation's keys, the service's from its token if it has one; errors as `load_keys`."""
+    return load_keys(settings.keys_root, in_token=in_token(settings))
+
+
+def in_token(settings: Settings) -> InToken | None:
+    """Return what signs with the token's key, or None where the service's key is a file."""
+    if settings.pkcs11_module is None:
+        return None
+    if settings.pkcs11_pin_file is None:
+        raise ConfigurationError(
+            "ZHICHAO_PKCS11_MODULE is set, ZHICHAO_PKCS11_PIN_FILE is not; name the file"
+        )
+    token = Token(settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin_file)
+    return partial(TokenSigner, token=token, key_label=settings.pkcs11_key)
+
+
 def expected_trust(settings: Settings, keys: KeySet) -> bytes:
-    """Return what the trust file must hold for these keys and this time stamp authority."""
+    """Return what the trust file must hold for these keys, former ones too, and this time stamp authority."""
+    return trust_bytes(trust_document(settings, keys, bounded_keys(keys.folder)))
+
+
+def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKey] = ()) -> dict[str, Any]:
+    """Return a trust file's content for the keys in use and any others whose life has bounds."""
     roots = None
     if settings.tsa_certificate_file is not None:
         roots = [load_certificate(settings.tsa_certificate_file)]
-    return trust_bytes(trust_file(keys, tsa_roots=roots))
+    document = trust_file(keys, tsa_roots=roots, bounded=bounded, sm2=sm2_signer(settings, keys))
+    document |= devices_listed(settings.trust_path)
+    published = _key_of_witness_apart(settings)
+    if published is not None:
+        document["witnesses"] = _witnesses(settings, keys, published, document["witnesses"])
+    return document
+
+
+def sm2_signer(settings: Settings, keys: KeySet) -> Sm2Signer | None:
+    """Return who signs packages second, if anybody does; errors as `Sm2Signer`."""
+    if settings.sm2_key_file is None:
+        return None
+    return Sm2Signer(keys.service.name, settings.sm2_key_file)
+
+
+def _key_of_witness_apart(settings: Settings) -> str | None:
+    if settings.witness_url is not None:
+        return settings.witness_key
+    local = (
+        settings.witness_apart_root / "keys"
+    )  # of the demo, whose witness has an address only while it runs
+    return published_witness_key(load_witness_key(local)) if local.exists() else None
+
+
+def own_witness_used(settings: Settings) -> bool:
+    """Say whether the witness inside this installation has ever cosigned."""
+    return (settings.own_witness_root / "head").exists()
+
+
+def _witnesses(settings: Settings, keys: KeySet, published: str, entries: list[Any]) -> list[Any]:
+    """Name the witness apart, and our own only where packages cosigned by it may be about."""
+    try:
+        apart = VerifierKey.parse(published)
+    except EvidenceBroken as error:
+        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY: {error}") from None
+    if apart.kind != COSIGNATURE:
+        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY is the key of the log {apart.name}, not of a witness")
+    own = str(VerifierKey.of(keys.witness, COSIGNATURE))
+    unused = {own} if not own_witness_used(settings) else set()
+    return [str(apart), *(entry for entry in entries if not isinstance(entry, str) or entry not in unused)]
 
 
 def _refuse_orphaned_evidence(settings: Settings) -> None:

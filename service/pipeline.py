@@ -4,6 +4,8 @@
              waiting -> reading -> sealing, its package built, stamped and queued for the log
     finish   once the log has the package: sealing -> sealed -> open, or -> incomplete
 
+What comes later goes its own way (`service.supplementing`).
+
 Both are jobs and may run twice, at the same time even; each takes up where the stored state says. A
 hit's row is held while its state is changed, never while a plate is read or an authority is asked.
 """
@@ -22,10 +24,12 @@ from service.steps.drift import DRIFT_ALARM, is_drifting
 from service.steps.open import open_case
 from service.steps.read import is_due, read_plates
 from service.steps.seal import build_package, finish, stamp
+from service.steps.supplement import is_wanted
 from service.wiring import Seals
 from store.blobs import BlobStore
 from store.connection import Pool
 from store.hits import Hit, HitState, lock_hit, set_state
+from store.jobs import AFTERWARDS, Task, defer
 from store.originals import originals_logged
 from store.packages import lock_package
 from store.readings import keep_reading, reading_of
@@ -66,7 +70,9 @@ async def settle(shop: Workshop, event_id: EventId) -> None:
     if hit.state not in (*_UNSETTLED, HitState.SEALING):
         return
     if reading is None:
-        reading = await _read(shop, hit)
+        made = await read_when_stated(shop, hit)
+        async with transaction(shop.pool) as conn:
+            reading = await keep_reading(conn, event_id, made)
     async with transaction(shop.pool) as conn:
         hit = await lock_hit(conn, event_id)
         package = await build_package(
@@ -76,6 +82,7 @@ async def settle(shop: Workshop, event_id: EventId) -> None:
             evidence_root=shop.evidence_root,
             blobs=shop.blobs,
             signer=shop.seals.keys.service,
+            second=shop.seals.sm2,
         )
         if hit.state in _UNSETTLED:
             await set_state(conn, event_id, HitState.SEALING, missing=tuple(package.missing))
@@ -95,6 +102,8 @@ async def complete(shop: Workshop, event_id: EventId) -> None:
         await finish(conn, package, evidence_root=shop.evidence_root, log_root=shop.log_root)
         missing = tuple(package.missing)
         await set_state(conn, event_id, HitState.INCOMPLETE if missing else HitState.SEALED, missing=missing)
+        if await is_wanted(conn, hit, package):
+            await defer(conn, Task.SUPPLEMENT_HIT, event_id, priority=AFTERWARDS)
     if missing:
         log.info("the evidence of %s is incomplete (%s); it opens no case", event_id, ", ".join(missing))
         return
@@ -117,12 +126,11 @@ async def complete(shop: Workshop, event_id: EventId) -> None:
             await set_state(conn, event_id, HitState.OPEN)
 
 
-async def _read(shop: Workshop, hit: Hit) -> PlateReading:
+async def read_when_stated(shop: Workshop, hit: Hit) -> PlateReading:
+    """Read the plates in a hit's captures, once the log has the digests of all of them."""
     await _until_stated(shop.pool, hit.event_id)
     async with shop.reading_slots:
-        reading = await asyncio.to_thread(read_plates, shop.engine, shop.blobs, hit.captures)
-    async with transaction(shop.pool) as conn:
-        return await keep_reading(conn, hit.event_id, reading)
+        return await asyncio.to_thread(read_plates, shop.engine, shop.blobs, hit.captures)
 
 
 async def _until_stated(pool: Pool, event_id: EventId) -> None:

@@ -18,7 +18,7 @@ from service.embedded.database import SERVER_SETTINGS
 from service.embedded.postgres import EmbeddedPostgres
 from service.settings import Settings
 
-_FIELDS = ("broker_port", "broker_port_311", "web_host", "web_port")
+_FIELDS = ("broker_port", "broker_port_311", "web_host", "web_port", "witness_url", "witness_key")
 
 
 def publish_addresses(settings: Settings) -> None:

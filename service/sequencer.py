@@ -1,7 +1,8 @@
 """The one writer of the transparency log: drains the outbox, appends, lets packages go on.
 
 Every worker process runs one of these; the database's lock decides which of them works, and its
-fencing token that an ousted one stops. Each round, a few times a second:
+fencing token that an ousted one stops; one that is frozen is ousted after a minute. Each round, a few
+times a second:
 
 1. originals that wait are named in one signed capture statement, whose leaf goes into the outbox;
 2. waiting leaves get the next indices (committed before the log's files are touched);
@@ -19,11 +20,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from domain.errors import ConflictingChange, EvidenceBroken, ServiceUnavailable
+from domain.ids import EventId
 from evidence import KeySet, TransparencyLog, sign_capture_statement, statement_leaf
 from evidence.checkpoint import SignedCheckpoint
 from service.settings import Settings
 from service.wiring import log_of
 from store.connection import Connection, connect
+from store.entry_proofs import keep_proofs
 from store.jobs import AT_ONCE, PendingJob, Task, defer_all
 from store.originals import Subject, state_originals
 from store.outbox import LogEntry, assign_indices, mark_logged, take_log
@@ -90,11 +93,25 @@ async def sequence(conn: Connection, token: int, transparency_log: TransparencyL
         logged = await mark_logged(
             conn, token, tree_size=head.size, root_hash=head.root, checkpoint=note.decode()
         )
+        await keep_proofs(conn, proofs_of(transparency_log, logged))
         ready = await record_logged(conn, [entry.leaf_hash for entry in logged if entry.kind == "package"])
-        await defer_all(
-            conn, [PendingJob(Task.FINISH_PACKAGE, event_id, priority=FINISH_FIRST) for event_id, _ in ready]
-        )
+        await defer_all(conn, [_next_job(event_id, supplement) for event_id, supplement in ready])
     return len(logged)
+
+
+def proofs_of(transparency_log: TransparencyLog, logged: Sequence[LogEntry]) -> dict[bytes, bytes]:
+    """Return the proofs of what is no package, by leaf hash: with the head that the witness has just seen."""
+    return {
+        entry.leaf_hash: transparency_log.inclusion_proof(entry.leaf_index)
+        for entry in logged
+        if entry.kind != "package"
+    }
+
+
+def _next_job(event_id: EventId, supplement: int) -> PendingJob:
+    if supplement:
+        return PendingJob(Task.SUPPLEMENT_HIT, event_id)
+    return PendingJob(Task.FINISH_PACKAGE, event_id, priority=FINISH_FIRST)
 
 
 def _append(transparency_log: TransparencyLog, entries: Sequence[LogEntry]) -> None:

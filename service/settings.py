@@ -16,7 +16,9 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.completeness import use_profiles
 from domain.errors import ConfigurationError
+from domain.retention import Rule, Terms, terms_of
 from domain.screening import Formula
 
 PREFIX = "ZHICHAO_"
@@ -65,6 +67,21 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of the private keys (service, log, witness, test TSA), files of mode 0600. "
         "Absent: `keys` below the data folder. Made on the first start.",
+    )
+    pkcs11_module: Path | None = Field(
+        default=None,
+        description="PKCS#11 library of a token that holds the service's key; wants the extra `pkcs11`. "
+        "Absent: the key is a file in the keys folder.",
+    )
+    pkcs11_token: str = Field(default="zhichao", description="Label of that token.")
+    pkcs11_key: str = Field(default="service", description="Label of the Ed25519 pair of keys in it.")
+    pkcs11_pin_file: Path | None = Field(
+        default=None, description="File with the token's PIN, for its owner only (mode 0600)."
+    )
+    sm2_key_file: Path | None = Field(
+        default=None,
+        description="Private SM2 key (PEM, mode 0600, `openssl genpkey -algorithm SM2`) that signs packages "
+        "a second time, by the command openssl; the trust file names it. Absent: no second signature.",
     )
     trust_file: Path | None = Field(
         default=None,
@@ -137,6 +154,12 @@ class Settings(BaseSettings):
         description="Seconds a flagged passage waits for its captures before it is settled without them.",
     )
 
+    completeness_file: Path | None = Field(
+        default=None,
+        description="TOML file of completeness profiles of your own, beside the shipped ones, for sites to "
+        "name. Absent: the shipped ones only.",
+    )
+
     clock_bound_ms: int = Field(
         default=1_000,
         ge=100,
@@ -196,6 +219,62 @@ class Settings(BaseSettings):
         default=None, description="Certificate (PEM) of the time stamp authority, put into the trust file."
     )
 
+    witness_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of the witness that cosigns the log (C2SP tlog-witness), under another "
+        "administration. Absent: a witness in this installation, which its administrator could rewrite.",
+    )
+    witness_key: str | None = Field(
+        default=None,
+        description="Published key of that witness, as `zhichao witness init` prints it; put into the trust "
+        "file when that is written.",
+    )
+
+    retention_unflagged_days: int = Field(
+        default=7,
+        ge=1,
+        le=36_500,
+        description="Days that captures, and messages as received, of passages never flagged are kept. "
+        "Weights and what else the figures say stay. A record that comes later finds no captures.",
+    )
+    retention_hit_days: int = Field(
+        default=760,
+        ge=30,
+        le=36_500,
+        description="Days that the evidence of a flagged passage without a case is kept after its sealing. "
+        "The figure is this software's own: the two years of 行政处罚法 Art. 36 and some weeks.",
+    )
+    retention_rejected_days: int = Field(
+        default=760,
+        ge=30,
+        le=36_500,
+        description="Days that the evidence of a rejected case is kept after its last change. The figure is "
+        "this software's own, as above.",
+    )
+    retention_confirmed_days: int = Field(
+        default=10_950,
+        ge=30,
+        le=36_500,
+        description="Days that the evidence of a confirmed case is kept after its last change. The figure, "
+        "thirty years, has no source: your archive's rules decide.",
+    )
+    retention_quarantine_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days that what a refused message said is kept; then only who sent it, when, its digest "
+        "and why it was refused. The figure is this software's own.",
+    )
+
+    mask_cab_permille: str = Field(
+        default="100 100 900 550",
+        pattern=r"^(\d{1,3}|1000)( (\d{1,3}|1000)){3}$",
+        description="Where the cab is in front images, in thousandths of width and height: left, top, right, "
+        "bottom. Masked in copies for disclosure, but for the vehicle's own plate. The figures are this "
+        "software's own: look at your cameras' images.",
+    )
+
     ocr_engine: str = Field(default="onnx", description="Plate reading engine.")
     ocr_threads: int = Field(default=1, ge=1, le=64, description="Threads of one plate engine.")
     ocr_parallel: int = Field(
@@ -239,6 +318,16 @@ class Settings(BaseSettings):
         return self.keys_folder or self.data / "keys"
 
     @property
+    def own_witness_root(self) -> Path:
+        """Where the witness inside this installation remembers the log's head."""
+        return self.data / "witness"
+
+    @property
+    def witness_apart_root(self) -> Path:
+        """Where the demo's witness, a process of its own, has its key and its state."""
+        return self.data / "witness-apart"
+
+    @property
     def trust_path(self) -> Path:
         """The trust file."""
         return self.trust_file or self.data / "trust.json"
@@ -247,6 +336,19 @@ class Settings(BaseSettings):
     def capture_deadline(self) -> timedelta:
         """How long a flagged passage waits for its captures."""
         return timedelta(seconds=self.capture_deadline_s)
+
+    @property
+    def retention(self) -> Terms:
+        """How long what is personal is kept, by rule."""
+        return terms_of(
+            {
+                Rule.UNFLAGGED: self.retention_unflagged_days,
+                Rule.HIT: self.retention_hit_days,
+                Rule.REJECTED: self.retention_rejected_days,
+                Rule.CONFIRMED: self.retention_confirmed_days,
+                Rule.QUARANTINE: self.retention_quarantine_days,
+            }
+        )
 
     def require_database_url(self) -> str:
         """Return the connection string.
@@ -269,7 +371,8 @@ def load_settings() -> Settings:
     Raises
     ------
     ConfigurationError
-        A variable has a value that cannot be; every such variable is named.
+        A variable has a value that cannot be; every such variable is named. Or a deployment's own
+        completeness profiles cannot be used.
     """
     try:
         settings = Settings()
@@ -279,6 +382,8 @@ def load_settings() -> Settings:
             f"settings cannot be used ({wrong}); see docs/reference/settings.md"
         ) from None
     keep_compiled_code(settings)
+    if settings.completeness_file is not None:
+        use_profiles(settings.completeness_file)
     return settings
 
 

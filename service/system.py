@@ -17,6 +17,8 @@ from typing import NamedTuple
 from pydantic import SecretStr
 
 from domain.errors import ConfigurationError
+from evidence import ED25519, VerifierKey
+from evidence.witness_keys import create_witness_key
 from service.keys import ensure_keys
 from service.reach import publish_addresses, withdraw_addresses
 from service.settings import BrokerKind, Settings, environment_of
@@ -106,6 +108,8 @@ async def start_system(
     settings = await _with_database(supervisor, settings)
     await migrate(settings.require_database_url())
     if Part.WORK in parts:
+        if demo and settings.witness_url is None:
+            settings = await _with_witness(supervisor, settings)
         ensure_keys(settings)
     if settings.broker_kind is BrokerKind.EMBEDDED and Part.INGEST in parts:
         settings = await _with_broker(supervisor, settings, move=demo)
@@ -139,6 +143,28 @@ async def _with_broker(supervisor: Supervisor, settings: Settings, *, move: bool
         settings = with_usable_port(settings, field, "127.0.0.1", move=move)
     environment = environment_of(settings, with_database=False)
     await supervisor.start(Program("broker", "service.embedded.broker", environment))
+    return settings
+
+
+async def _with_witness(supervisor: Supervisor, settings: Settings) -> Settings:
+    """Start a witness as a process of its own, with its own key and state; a data folder that began without
+    one goes on with the witness inside the installation, which its trust file names.
+    """
+    from service import witness_process  # noqa: PLC0415 (the web server, which the supervisor can do without)
+
+    folder = settings.witness_apart_root
+    if not folder.exists():
+        if settings.keys_root.exists():
+            return settings
+        create_witness_key(folder / "keys", "zhichao-witness.invalid/witness")
+    host, port = witness_process.DEFAULT_HOST, _free_port(witness_process.DEFAULT_HOST)
+    published = witness_process.published_key(folder / "keys")
+    settings = settings.model_copy(update={"witness_url": f"http://{host}:{port}", "witness_key": published})
+    log_key = VerifierKey.of(ensure_keys(settings).log, ED25519)
+    options = witness_process.WitnessOptions(folder / "keys", folder / "state", (log_key,), host, port)
+    arguments = witness_process.arguments_of(options)
+    environment = environment_of(settings, with_database=False)
+    await supervisor.start(Program("witness", "service.witness_process", environment, arguments))
     return settings
 
 

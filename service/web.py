@@ -4,34 +4,19 @@
 demo accounts, whose passwords were printed on somebody's screen.
 """
 
-import asyncio
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import uvicorn
 
 from api.app import create_app
-from domain.errors import ConfigurationError, ServiceUnavailable
+from domain.errors import ConfigurationError
+from service.http_server import serve_http
 from service.lifeline import Announce, configure_logging, run_child
 from service.settings import Settings, load_settings
 from service.wiring import web_wiring
 from store.accounts import demo_accounts
 from store.connection import Pool, open_pool
 
-POLL_S = 0.02
-
 log = logging.getLogger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: our lifeline ends it, by cancelling."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `service.lifeline`."""
-        yield
 
 
 async def serve_web(settings: Settings, announce: Announce, *, demo: bool) -> None:
@@ -46,36 +31,16 @@ async def serve_web(settings: Settings, announce: Announce, *, demo: bool) -> No
     try:
         if not demo:
             await _refuse_demo_accounts(pool)
-        config = uvicorn.Config(
+        address = f"http://{settings.web_host}:{settings.web_port}"
+        await serve_http(
             create_app(web_wiring(settings, pool, demo=demo)),
             host=settings.web_host,
             port=settings.web_port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=5,
+            listening=lambda: announce(address=address),
+            advice="set ZHICHAO_WEB_HOST and ZHICHAO_WEB_PORT",
         )
-        await _serve(_Server(config), settings, announce)
     finally:
         await pool.close()
-
-
-async def _serve(server: _Server, settings: Settings, announce: Announce) -> None:
-    serving = asyncio.create_task(server.serve())
-    try:
-        while not server.started:
-            if serving.done():
-                await serving
-                raise ServiceUnavailable(
-                    f"the web cannot listen on {settings.web_host}:{settings.web_port}; "
-                    "set ZHICHAO_WEB_HOST and ZHICHAO_WEB_PORT"
-                )
-            await asyncio.sleep(POLL_S)
-        announce(address=f"http://{settings.web_host}:{settings.web_port}")
-        await asyncio.shield(serving)
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def _refuse_demo_accounts(pool: Pool) -> None:

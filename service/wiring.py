@@ -3,10 +3,11 @@
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-from api.wiring import Wiring
-from cases.ports import Sign, SignedDecision
+from api.wiring import Recomputed, Wiring
+from domain.errors import ConfigurationError
 from evidence import (
     ED25519,
     HttpAuthority,
@@ -17,11 +18,13 @@ from evidence import (
     Trust,
     VerifierKey,
     Witness,
-    sign_decision,
-    statement_leaf,
     verify_package,
 )
-from service.keys import ensure_keys
+from evidence.cosigning import Cosigner
+from evidence.remote_witness import RemoteWitness
+from evidence.signing import Signer, key_id
+from service.keys import ensure_keys, sm2_signer
+from service.officer_keys import OfficerKeyRing
 from service.settings import Settings
 from store.blobs import BlobStore
 from store.connection import Pool
@@ -33,33 +36,50 @@ class Seals(NamedTuple):
     keys: KeySet
     authority: TimeAuthority
     trust: Trust
+    sm2: Signer | None = None
+    """Who signs packages second."""
 
 
 def seals_of(settings: Settings) -> Seals:
-    """Return keys, time stamp authority and trust of this installation."""
+    """Return keys, time stamp authority and trust of this installation.
+
+    Raises
+    ------
+    ConfigurationError
+        The trust file does not name the service's keys: nothing sealed with them could become a case.
+    """
     keys = ensure_keys(settings)
+    trust = Trust.load(settings.trust_path)
+    sm2 = sm2_signer(settings, keys)
+    named = {key.key_id for key in trust.services} | {key.key_id for key in trust.sm2}
+    if not named.issuperset(key_id(one.public_key) for one in (keys.service, sm2) if one is not None):
+        raise ConfigurationError(
+            f"{settings.trust_path} does not name this installation's service key; after a change of keys, "
+            "write it anew with `zhichao keys trust-file --write`"
+        )
     if settings.tsa_url is None:
         authority: TimeAuthority = LocalTestAuthority(settings.keys_root)
     else:
         authority = HttpAuthority(settings.tsa_url)
-    return Seals(keys, authority, Trust.load(settings.trust_path))
+    return Seals(keys, authority, trust, sm2)
 
 
 def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:
-    """Open the transparency log for its one writer, with the witness that cosigns its heads."""
-    log_key = VerifierKey.of(keys.log, ED25519)
-    witness = Witness(settings.data / "witness", keys.witness, log_key)
-    return TransparencyLog(settings.log_root, keys.log, witness)
+    """Open the transparency log for its one writer, with the witness that cosigns its heads.
+
+    Raises
+    ------
+    ServiceUnavailable
+        A head waits for a cosignature, and the witness is away.
+    """
+    return TransparencyLog(settings.log_root, keys.log, witness_of(settings, keys))
 
 
-def decision_signer(keys: KeySet) -> Sign:
-    """Return what signs a review decision and makes its entry in the log."""
-
-    def sign(decision: dict[str, Any]) -> SignedDecision:
-        envelope = sign_decision(decision, keys.service)
-        return SignedDecision(envelope, statement_leaf(envelope))
-
-    return sign
+def witness_of(settings: Settings, keys: KeySet) -> Cosigner:
+    """Return the witness behind ZHICHAO_WITNESS_URL, or without it the one inside this installation."""
+    if settings.witness_url is not None:
+        return RemoteWitness(settings.witness_url, Trust.load(settings.trust_path).witnesses)
+    return Witness(settings.own_witness_root, keys.witness, VerifierKey.of(keys.log, ED25519))
 
 
 def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
@@ -70,9 +90,16 @@ def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
         blobs=BlobStore(settings.blob_root),
         evidence_root=settings.evidence_root,
         verify=partial(verify_package, trust=Trust.load(settings.trust_path)),
-        sign_decision=decision_signer(keys),
+        officer_keys=OfficerKeyRing(keys.service),
+        recompute=_recompute,
         version=version("zhichao"),
         demo=demo,
         secure_cookies=settings.web_https,
         session_length=timedelta(minutes=settings.session_minutes),
     )
+
+
+def _recompute(folder: Path) -> Recomputed:
+    from service.recomputation import recompute  # noqa: PLC0415 (numba, which no other page needs)
+
+    return recompute(folder)

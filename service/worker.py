@@ -5,12 +5,15 @@ import sys
 from functools import partial
 
 from plate_recognition import load_engine
+from service.head_stamping import keep_heads_stamped
 from service.housekeeping import keep_house
 from service.lifeline import Announce, configure_logging, run_child
 from service.pipeline import Workshop, complete, settle
+from service.retention import Keeper
 from service.sequencer import run_sequencer
 from service.settings import Settings, load_settings
 from service.steps.drift import watch_drift
+from service.supplementing import supplement
 from service.wiring import seals_of
 from store.blobs import BlobStore
 from store.connection import open_pool
@@ -45,14 +48,20 @@ async def work_forever(settings: Settings, announce: Announce) -> None:
             log_root=settings.log_root,
             test_profiles=settings.test_profiles,
         )
-        tasks = {Task.SETTLE_HIT: partial(settle, shop), Task.FINISH_PACKAGE: partial(complete, shop)}
+        tasks = {
+            Task.SETTLE_HIT: partial(settle, shop),
+            Task.FINISH_PACKAGE: partial(complete, shop),
+            Task.SUPPLEMENT_HIT: partial(supplement, shop),
+        }
+        keeper = Keeper(pool, shop.blobs, settings.evidence_root, settings.retention, seals.keys.service)
         app = await open_job_app(pool, tasks)
         announce()
         async with asyncio.TaskGroup() as group:
             group.create_task(run_worker(app, concurrency=settings.worker_jobs))
             group.create_task(run_sequencer(settings, seals.keys))
             group.create_task(watch_drift(pool))
-            group.create_task(keep_house(pool, settings.evidence_root))
+            group.create_task(keep_house(keeper))
+            group.create_task(keep_heads_stamped(settings.log_root, seals.authority))
     finally:
         await pool.close()
 

@@ -22,6 +22,7 @@ from typing import Any
 from simulators.link import Broker, Link
 from simulators.passages import STRIP, Road, premake
 from simulators.scenario import Scenario
+from simulators.signing import signed, unsigned
 from simulators.spool import Spool
 from simulators.station import Counts, Pace, Station
 from simulators.truth import TruthFile
@@ -69,7 +70,10 @@ def play(scenario: Scenario, broker: Broker, options: PlayOptions, stop: threadi
     truth = TruthFile(options.truth) if options.truth else None
     spools = [
         Spool(
-            options.spool, road.station.station, new_epoch(options.seed, road.station.station, options.start)
+            options.spool,
+            road.station.station,
+            new_epoch(options.seed, road.station.station, options.start),
+            sign=signed if road.station.signs else unsigned,
         )
         for road in roads
     ]

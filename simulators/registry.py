@@ -5,11 +5,12 @@ neighbours: a demonstration that runs over New Year goes on, and the same year p
 """
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from simulators.passages import CAMERAS, STRIP
 from simulators.scenario import Scenario, StationEntry
+from simulators.signing import KEY_ID, public_key_text
 
 _SIMULATED = "模拟数据，无法律效力 (simulated, no legal force)"
 _SINCE = date(2025, 1, 1)
@@ -47,6 +48,20 @@ def _station_lines(station: StationEntry, year: int) -> list[str]:
     tables += [
         ("devices", {**who, "device_id": camera, "kind": "camera", "valid_from": _SINCE})
         for camera in CAMERAS
+    ]
+    tables += [
+        (
+            "device_keys",
+            {
+                **who,
+                "device_id": device,
+                "key_id": KEY_ID,
+                "public_key": public_key_text(station.station, device),
+                "valid_from": datetime.combine(_SINCE, datetime.min.time(), UTC),
+            },
+        )
+        for device in (STRIP, *CAMERAS)
+        if station.signs
     ]
     tables += [
         (
@@ -99,7 +114,7 @@ def _entry(values: dict[str, Any]) -> list[str]:
 
 
 def _toml(value: Any) -> str:
-    """Return a string, whole number, list or day as TOML; a JSON string is a TOML basic string."""
+    """Return a string, whole number, list, day or time as TOML; a JSON string is a TOML basic string."""
     if isinstance(value, date):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False)

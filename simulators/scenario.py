@@ -44,12 +44,13 @@ class CertificateEntry:
 
 @dataclass(frozen=True)
 class StationEntry:
-    """One station: its site, its strip's certificate, and what it cannot report."""
+    """One station: its site, its strip's certificate, what it cannot report, and whether its devices sign."""
 
     station: str
     site: SiteEntry
     certificate: CertificateEntry
     unreported: frozenset[str] = frozenset()
+    signs: bool = False
 
     @property
     def facts(self) -> SiteFacts:
@@ -101,13 +102,18 @@ def load_scenario(name: str) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
     strata = tuple(_table(Stratum, entry, path) for entry in entries.pop("strata", ()))
+    stations = tuple(_station(entry, path) for entry in entries.pop("station", ()))
+    if entries.get("fault_every") and any(station.signs for station in stations):
+        raise ConfigurationError(
+            f"{path}: faulty messages are not signed: set fault_every or signs, not both"
+        )
     return _table(
         Scenario,
         entries
         | {
             "error": _table(StripError, {"cut_milli": None} | entries.get("error", {}), path),
             "strata": strata or DEFAULT_STRATA,
-            "stations": tuple(_station(entry, path) for entry in entries.pop("station", ())),
+            "stations": stations,
         },
         path,
     )

@@ -16,11 +16,12 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from domain.errors import ConflictingChange
+from simulators.signing import unsigned
 from simulators.wire import Draft, Message, json_bytes, number
 
 _MAGIC = b"ZSP1"
@@ -40,12 +41,21 @@ class Spool:
     """The spool of one station, open for one process at a time.
 
     `pending` keys are in the order the messages were made. Messages are read from disk when sent.
+    `sign` is given each message once, when it has its number.
     """
 
-    def __init__(self, folder: Path, station: str, new_epoch: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        station: str,
+        new_epoch: str,
+        *,
+        sign: Callable[[Message], Message] = unsigned,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{station}.spool"
         self._station = station
+        self._sign = sign
         self._pending: dict[Key, _Place] = {}
         self._next_sequence: dict[str, int] = {}
         self.epoch = new_epoch
@@ -90,7 +100,8 @@ class Spool:
         for draft in drafts:
             sequence = following.get(draft.device, 1)
             following[draft.device] = sequence + 1
-            messages.append(number(draft, station=self._station, epoch=self.epoch, sequence=sequence))
+            made = number(draft, station=self._station, epoch=self.epoch, sequence=sequence)
+            messages.append(self._sign(made))
         metas = [_meta(message) for message in messages]
         self._write({"type": "passage", "number": self.next_passage, "messages": metas}, messages)
         os.fsync(self._file.fileno())

@@ -117,13 +117,16 @@ async def add_session(
     csrf_token: str,
     now: datetime,
     expires_at: datetime,
+    key_id: str | None = None,
+    locked_key: bytes | None = None,
 ) -> None:
-    """Store a session and forget those that ended."""
+    """Store a session, with the officer's key as its token opens it, and forget those that ended."""
     await conn.execute("DELETE FROM web_session WHERE expires_at <= %s", [now])
     await conn.execute(
-        "INSERT INTO web_session (token_sha256, username, csrf_token, created_at, expires_at) "
-        "VALUES (%s, %s, %s, %s, %s)",
-        [token_sha256, username, csrf_token, now, expires_at],
+        """INSERT INTO web_session (token_sha256, username, csrf_token, created_at, expires_at, key_id,
+               locked_key)
+           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
+        [token_sha256, username, csrf_token, now, expires_at, key_id, locked_key],
     )
 
 

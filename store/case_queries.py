@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import class_row, dict_row
 
 from domain.casework import CaseFile, CaseState, QueueFilter
-from domain.ids import CaseId, Sha256
+from domain.ids import CaseId, EventId, Sha256
 from store.cases import BEHIND, IN_QUEUE, SELECT_CASE, case_from_row, queue_values
 from store.connection import Connection
 
@@ -39,6 +39,15 @@ class ShownCapture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSignature:
+    """What was found of a device's own signature on its messages of a passage that are in evidence."""
+
+    device_id: str
+    state: str
+    """`domain.device_signatures.SignatureState`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPackage:
     """One evidence package of a passage: the first, or a supplement."""
 
@@ -64,6 +73,7 @@ class Exhibit:
     wire_blob: Sha256 | None
     reading: dict[str, Any] | None
     captures: list[ShownCapture]
+    signatures: list[ShownSignature]
     packages: list[ShownPackage]
 
 
@@ -110,7 +120,7 @@ async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exh
     async with conn.cursor(row_factory=dict_row) as rows:
         await rows.execute(
             """SELECT record, context, screening, header, weighing, wire_blob,
-                   (SELECT r.reading FROM reading r WHERE r.event_id = p.event_id
+                   (SELECT r.reading FROM shown_reading r WHERE r.event_id = p.event_id
                     ORDER BY r.supplement DESC LIMIT 1) AS reading
                FROM passage p WHERE event_id = %s AND captured_at = %s""",
             [event_id, captured_at],
@@ -119,7 +129,10 @@ async def exhibit(conn: Connection, event_id: str, captured_at: datetime) -> Exh
     if passage is None:
         return None
     return Exhibit(
-        **passage, captures=await _captures(conn, event_id), packages=await packages_of(conn, event_id)
+        **passage,
+        captures=await _captures(conn, event_id),
+        signatures=await _signatures(conn, event_id, captured_at),
+        packages=await packages_of(conn, event_id),
     )
 
 
@@ -132,6 +145,26 @@ async def _captures(conn: Connection, event_id: str) -> list[ShownCapture]:
                ORDER BY array_position(ARRAY['front', 'rear', 'side', 'plate', 'panorama'], role),
                    event_id""",
             [event_id],
+        )
+        return await cursor.fetchall()
+
+
+async def _signatures(conn: Connection, event_id: str, captured_at: datetime) -> list[ShownSignature]:
+    async with conn.cursor(row_factory=class_row(ShownSignature)) as cursor:
+        await cursor.execute(
+            """WITH message AS (
+                   SELECT device_id, device_signature, header FROM passage
+                   WHERE event_id = %(event)s AND captured_at = %(at)s
+                   UNION ALL
+                   SELECT c.device_id, c.device_signature, c.header FROM capture c
+                   JOIN shown_capture s ON s.event_id = c.event_id
+                   WHERE s.passage_event_id = %(event)s AND s.in_evidence
+               )
+               SELECT DISTINCT device_id, coalesce(
+                   device_signature ->> 'state',
+                   CASE WHEN header ->> 'signature' IS NULL THEN 'absent' ELSE 'unknown-key' END
+               ) AS state FROM message ORDER BY device_id, state""",
+            {"event": event_id, "at": captured_at},
         )
         return await cursor.fetchall()
 
@@ -157,19 +190,26 @@ async def timeline(conn: Connection, case_id: CaseId) -> list[TimelineEntry]:
         return await cursor.fetchall()
 
 
-async def shown_image(conn: Connection, sha256: str) -> str | None:
-    """Return the content type of an image that is evidence of a flagged passage, else None.
+class ShownImage(NamedTuple):
+    """An image that is evidence, and of which passage."""
+
+    content_type: str
+    event_id: EventId
+
+
+async def shown_image(conn: Connection, sha256: str) -> list[ShownImage]:
+    """Return the flagged passages that an image is evidence of, with its content type; none elsewhere.
 
     Images of passages that are no hits are nobody's business, and what arrived after sealing is no evidence.
     """
     cursor = await conn.execute(
-        """SELECT i.content_type FROM capture i JOIN shown_capture s ON s.event_id = i.event_id
+        """SELECT DISTINCT i.content_type, i.passage_event_id
+           FROM capture i JOIN shown_capture s ON s.event_id = i.event_id
                JOIN hit h ON h.event_id = i.passage_event_id
-           WHERE i.blob_sha256 = %s AND s.in_evidence LIMIT 1""",
+           WHERE i.blob_sha256 = %s AND s.in_evidence ORDER BY i.passage_event_id""",
         [sha256],
     )
-    row = await cursor.fetchone()
-    return None if row is None else row[0]
+    return [ShownImage(*row) for row in await cursor.fetchall()]
 
 
 async def package_folder(conn: Connection, event_id: str, supplement: int) -> str | None:

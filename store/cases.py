@@ -8,11 +8,13 @@ from psycopg import errors
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from domain.acts import SignedAct
 from domain.casework import CaseFile, CaseState, Claim, Lead, QueueFilter, Review, Reviewer, Verdict
 from domain.errors import ConflictingChange, NotFound, RuleViolation
 from domain.ids import CaseId, Sha256, sha256_of
 from store import outbox
 from store.connection import Connection
+from store.officer_keys import hold_key
 
 SELECT_CASE = """
     SELECT c.case_id, c.event_id, c.captured_at, c.station_id, c.site_id, c.state, c.version, c.ocr_plate,
@@ -263,7 +265,7 @@ class PostgresCaseBook:
         async with self._conn.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """SELECT p.screening, p.record, p.context,
-                       (SELECT r.reading FROM reading r WHERE r.event_id = p.event_id
+                       (SELECT r.reading FROM shown_reading r WHERE r.event_id = p.event_id
                         ORDER BY r.supplement DESC LIMIT 1) AS reading,
                        (SELECT jsonb_agg(jsonb_build_array(k.folder, k.tagmanifest, k.state)
                                          ORDER BY k.supplement)
@@ -280,7 +282,16 @@ class PostgresCaseBook:
         digests = {name: canonical_sha256(part) for name, part in parts.items()}
         digests["proposal"] = canonical_sha256(case.proposal)
         digests["tagmanifest"] = case.tagmanifest
-        return digests
+        return digests | await self._supplements(case)
+
+    async def _supplements(self, case: CaseFile) -> dict[str, Sha256]:
+        """Return the tag manifests of sealed supplements, each a part of its own: a decision names them."""
+        cursor = await self._conn.execute(
+            """SELECT supplement, tagmanifest FROM package
+               WHERE event_id = %s AND supplement > 0 AND state = 'complete' ORDER BY supplement""",
+            [case.event_id],
+        )
+        return {f"supplement-{number}": digest for number, digest in await cursor.fetchall()}
 
     async def note(
         self, case_id: CaseId, *, actor: str, what: str, detail: dict[str, Any], at: datetime
@@ -291,6 +302,8 @@ class PostgresCaseBook:
             [case_id, at, actor, what, Jsonb(detail)],
         )
 
-    async def log_decision(self, case_id: CaseId, leaf: bytes) -> None:
-        """Put a decision's leaf into the transparency log's outbox."""
-        await outbox.enqueue(self._conn, kind="decision", subject=case_id, leaf=leaf)
+    async def log_decision(self, case_id: CaseId, signed: SignedAct) -> None:
+        """Put a decision's leaf into the transparency log's outbox; NotPermitted where its key has ended."""
+        if signed.key_id is not None:
+            await hold_key(self._conn, signed.key_id)
+        await outbox.enqueue(self._conn, kind="decision", subject=case_id, leaf=signed.leaf)

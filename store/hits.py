@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg.rows import dict_row
 from pydantic import BaseModel
 
+from domain.device_signatures import UNSIGNED, DeviceSignature, SignatureState
 from domain.errors import NotFound
 from domain.events import CaptureMeta, CaptureRole, MessageHeader, WeighRecord, Wire
 from domain.ids import EventId, Sha256, StationId
@@ -51,6 +52,8 @@ class StoredPassage:
     wire_blob: Sha256 | None
     received_at: datetime
     stored_at: datetime
+    signature: DeviceSignature
+    """What was found of the device's own signature when it arrived."""
 
     def wire(self, blobs: BlobStore) -> Wire:
         """Return the message as received, put together from its blob; errors as `BlobStore.get`."""
@@ -77,6 +80,7 @@ class StoredCapture:
     wire_prefix: bytes | None
     received_at: datetime
     stored_at: datetime
+    signature: DeviceSignature
 
     def wire(self, blobs: BlobStore) -> Wire:
         """Return the message as received, put together from its blob; errors as `BlobStore.get`."""
@@ -174,7 +178,7 @@ async def stored_passage(conn: Connection, event_id: EventId, captured_at: datet
         await cursor.execute(
             """
             SELECT header, record, context, screening, weighing, stored_at, received_at,
-                wire_topic, wire_content_type, wire_properties, wire_payload, wire_blob
+                wire_topic, wire_content_type, wire_properties, wire_payload, wire_blob, device_signature
             FROM passage WHERE event_id = %s AND captured_at = %s
             """,
             [event_id, captured_at],
@@ -201,6 +205,7 @@ async def stored_passage(conn: Connection, event_id: EventId, captured_at: datet
         wire_blob=row["wire_blob"],
         received_at=row["received_at"],
         stored_at=row["stored_at"],
+        signature=_signature(header, row["device_signature"]),
     )
 
 
@@ -210,22 +215,35 @@ async def stored_captures(conn: Connection, passage: EventId) -> tuple[StoredCap
         await cursor.execute(
             """
             SELECT header, meta, blob_sha256, wire_topic, wire_properties, wire_sha256, wire_prefix,
-                received_at, stored_at
+                received_at, stored_at, device_signature
             FROM capture WHERE passage_event_id = %s
             ORDER BY array_position(%s::text[], role), captured_at, event_id
             """,
             [passage, [role.value for role in CaptureRole]],
         )
         rows = await cursor.fetchall()
-    return tuple(
-        StoredCapture(
-            header=_strict(MessageHeader, row.pop("header")),
-            meta=_strict(CaptureMeta, row.pop("meta")),
-            wire_properties=_pairs(row.pop("wire_properties")),
-            **row,
+    captures = []
+    for row in rows:
+        header = _strict(MessageHeader, row.pop("header"))
+        captures.append(
+            StoredCapture(
+                header=header,
+                meta=_strict(CaptureMeta, row.pop("meta")),
+                wire_properties=_pairs(row.pop("wire_properties")),
+                signature=_signature(header, row.pop("device_signature")),
+                **row,
+            )
         )
-        for row in rows
-    )
+    return tuple(captures)
+
+
+def _signature(header: MessageHeader, found: dict[str, Any] | None) -> DeviceSignature:
+    """Return what was found on arrival; of a message stored before signatures were checked, nothing."""
+    if found is not None:
+        return DeviceSignature.model_validate(found)
+    if header.signature is None:
+        return UNSIGNED
+    return DeviceSignature(state=SignatureState.UNKNOWN_KEY, key_id=header.key_id)
 
 
 def _strict(model: type[_Model], document: dict[str, Any]) -> _Model:

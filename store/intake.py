@@ -11,7 +11,7 @@ Rules
 - Locks are taken in one order by everyone (ledger keys, blobs, match keys, quarantine, each sorted), so
   that ingesters with overlapping batches wait for each other and never in a circle.
 - A flagged passage gets its hit row, its job at the deadline, and, once all expected captures are
-  there, its job at once; in this same transaction.
+  there, its job at once; in this same transaction. A capture paired later gets the job of a supplement.
 - What the log must name within seconds (capture_statement_subject) is every capture, since one may
   come before anybody knows it is needed, and the record of every flagged passage.
 """
@@ -39,8 +39,11 @@ from store.intake_batch import (
     StoreOutcome,
 )
 from store.intake_rows import copy_captures, copy_passages, insert_quarantine, quarantine_of
-from store.jobs import AT_DEADLINE, PendingJob, Task, defer_all
+from store.jobs import AFTERWARDS, AT_DEADLINE, PendingJob, Task, defer_all
 from store.ledger import enter_in_ledger
+
+SUPPLEMENT_WAIT = timedelta(seconds=60)
+"""How long a capture that came too late waits for others, so that they make one supplement."""
 
 __all__ = [
     "CAPTURE_WAIT",
@@ -84,6 +87,7 @@ async def store_batch(conn: Connection, batch: IntakeBatch) -> list[Stored]:
     await _name_originals(conn, flagged, captures)
     paired = await _pair(conn, [*passages, *captures])
     jobs += await _complete_hits(conn, {row.key.event_id for row in flagged} | paired)
+    jobs += await _supplement_hits(conn, paired)
     outcomes = await _quarantine(conn, rows, outcomes)
     await defer_all(conn, jobs)
     return [
@@ -136,7 +140,7 @@ def _expected_captures(row: PassageRow) -> list[str]:
     announces its front camera alone must not shut out the rear one that comes a second later.
     """
     announced = {f"{capture.device}/{capture.role.value}" for capture in row.message.record.expected_captures}
-    wanted = {f"/{role.value}" for role in profile(row.context.site.completeness_profile).roles}
+    wanted = {f"/{role}" for role in profile(row.context.site.completeness_profile).expected_roles}
     return sorted(announced | wanted)
 
 
@@ -181,6 +185,7 @@ async def _pair(conn: Connection, rows: Sequence[PassageRow | CaptureRow]) -> se
             JOIN capture AS c ON c.station_id = key.station_id AND c.match_key = key.match_key
             JOIN passage AS p ON p.station_id = key.station_id AND p.match_key = key.match_key
                 AND p.captured_at BETWEEN c.captured_at - key.span AND c.captured_at + key.span
+                AND p.erased_at IS NULL
                 AND coalesce((c.meta ->> 'lane')::smallint, p.lane) = p.lane
             WHERE c.passage_event_id IS NULL
             ORDER BY c.event_id, abs(extract(epoch FROM p.captured_at - c.captured_at)), p.event_id
@@ -221,6 +226,23 @@ async def _complete_hits(conn: Connection, passages: set[EventId]) -> list[Pendi
         [list(passages)],
     )
     return [PendingJob(Task.SETTLE_HIT, EventId(row[0])) for row in await cursor.fetchall()]
+
+
+async def _supplement_hits(conn: Connection, paired: set[EventId]) -> list[PendingJob]:
+    """Return a job for each hit that got a capture when it waited for none any more: a supplement holds it.
+
+    Whether the package has it after all is decided by the job; it waits for others that come as late.
+    """
+    if not paired:
+        return []
+    cursor = await conn.execute(
+        "SELECT event_id, now() + %s FROM hit WHERE event_id = ANY(%s) AND state <> 'waiting'",
+        [SUPPLEMENT_WAIT, list(paired)],
+    )
+    return [
+        PendingJob(Task.SUPPLEMENT_HIT, EventId(event_id), at=at, priority=AFTERWARDS)
+        for event_id, at in await cursor.fetchall()
+    ]
 
 
 async def _quarantine(

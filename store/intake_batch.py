@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
+from domain.device_signatures import DeviceSignature
 from domain.events import CaptureMessage, WeighMessage, Wire
 from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, event_id, sha256_of
 from domain.refusals import RefusalCode
@@ -57,6 +58,8 @@ class PassageRow:
     """How the platform weighed it, where it was sent as a waveform."""
     drift_basis: str | None = None
     """Under what the front axle counts into its lane's drift test (see `store.drift`); None: it does not."""
+    signature: DeviceSignature | None = None
+    """What was found of the device's own signature."""
 
     @property
     def key(self) -> Key:
@@ -103,6 +106,7 @@ class CaptureRow:
     message: CaptureMessage
     blob_sha256: Sha256
     pairing_window: timedelta = NATIVE_PAIRING_WINDOW
+    signature: DeviceSignature | None = None
 
     @property
     def key(self) -> Key:
@@ -173,6 +177,19 @@ class IntakeBatch:
         for refusal in self.refusals:
             if len(refusal.wire.payload) > INLINE_PAYLOAD_BYTES:
                 yield refusal.wire.payload
+
+    def blob_digests(self) -> Iterator[Sha256]:
+        """Yield the digest of each of `blobs`, in that order."""
+        for passage in self.passages:
+            if passage.wire_blob is not None:
+                yield passage.wire_blob
+        for capture in self.captures:
+            yield capture.blob_sha256
+            if capture.wire_prefix is None:
+                yield sha256_of(capture.message.wire.payload)
+        for refusal in self.refusals:
+            if len(refusal.wire.payload) > INLINE_PAYLOAD_BYTES:
+                yield sha256_of(refusal.wire.payload)
 
 
 class StoreOutcome(StrEnum):

@@ -43,6 +43,7 @@ _PASSAGE_COLUMNS = {
     "wire_properties": "jsonb",
     "wire_payload": "bytea",
     "wire_blob": "text",
+    "device_signature": "jsonb",
 }
 
 _CAPTURE_COLUMNS = {
@@ -66,6 +67,7 @@ _CAPTURE_COLUMNS = {
     "wire_properties": "jsonb",
     "wire_sha256": "text",
     "wire_prefix": "bytea",
+    "device_signature": "jsonb",
 }
 
 
@@ -203,6 +205,7 @@ def _passage_values(row: PassageRow) -> list[Any]:
         Jsonb(wire.properties),
         row.wire_inline,
         row.wire_blob,
+        None if row.signature is None else _document(row.signature),
     ]
 
 
@@ -229,6 +232,7 @@ def _capture_values(row: CaptureRow) -> list[Any]:
         Jsonb(wire.properties),
         row.blob_sha256 if row.wire_prefix == b"" else sha256_of(wire.payload),
         row.wire_prefix,
+        None if row.signature is None else _document(row.signature),
     ]
 
 

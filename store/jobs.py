@@ -43,6 +43,7 @@ POLL_S = 1.0
 _WRITE_ATTEMPTS = 60
 AT_ONCE = 0
 AT_DEADLINE = -10
+AFTERWARDS = -20
 QUEUE = "pipeline"
 
 
@@ -53,6 +54,8 @@ class Task(StrEnum):
     """Once its captures are there, or at its deadline: read it, build and stamp its package."""
     FINISH_PACKAGE = "finish_package"
     """Once its package is in the log: finish the seal, open the lead."""
+    SUPPLEMENT_HIT = "supplement_hit"
+    """Once something came after its package: build and stamp a supplement; finish it once it is logged."""
 
 
 TaskBody = Callable[[EventId], Awaitable[None]]

@@ -5,7 +5,8 @@ Rules
 1. A leaf is put here in the transaction of the fact it records; an equal leaf is the same entry.
 2. One sequencer at a time: it holds a session lock, and a fencing token that grows with every holder. Every
    step below names the token and fails with ConflictingChange once there is a newer one, so a sequencer
-   that lost its lock without noticing cannot write.
+   that lost its lock without noticing cannot write. One that is frozen loses it: the server ends its session
+   after `FROZEN_AFTER_S` without a word.
 3. `assign_indices` gives waiting leaves the next indices, in order, and is committed before the log's files
    are touched: after a crash the same leaves get the same indices.
 4. The log's files are written. Leaves with an index that are not marked come back from `assign_indices`
@@ -21,6 +22,9 @@ from domain.errors import ConflictingChange
 from store.connection import Connection
 
 _SEQUENCER_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('zhichao sequencer', 0))"
+
+FROZEN_AFTER_S = 60.0
+"""Longer than any append takes, so that only a holder that does nothing at all is taken for frozen."""
 
 
 class LogEntry(NamedTuple):
@@ -66,16 +70,24 @@ async def enqueue(conn: Connection, *, kind: str, subject: str, leaf: bytes) -> 
     return int(row[0])
 
 
-async def take_log(conn: Connection) -> int | None:
+async def take_log(conn: Connection, *, frozen_after_s: float = FROZEN_AFTER_S) -> int | None:
     """Become the one sequencer: return a new fencing token, or None while another one holds the log.
 
-    The lock lives as long as `conn`, which must therefore not come from a pool. Commit at once: the
-    new token fences out its predecessor from then on.
+    The lock lives as long as `conn`, which must therefore not come from a pool, and which the server ends
+    once it is silent for `frozen_after_s`. Commit at once: the new token fences out its predecessor from
+    then on.
     """
     cursor = await conn.execute(_SEQUENCER_LOCK)
     row = await cursor.fetchone()
     if row is None or not row[0]:
         return None
+    await conn.execute(
+        """
+        SELECT set_config('idle_session_timeout', %(ms)s, false),
+            set_config('idle_in_transaction_session_timeout', %(ms)s, false)
+        """,
+        {"ms": str(round(frozen_after_s * 1000))},
+    )
     cursor = await conn.execute(
         "UPDATE log_head SET fencing_token = fencing_token + 1, updated_at = now() RETURNING fencing_token"
     )

@@ -5,7 +5,8 @@ belongs to the day it has there. Loading adds and updates; it deletes nothing, b
 the past still depend on it. A fact ends by its `valid_to`.
 """
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
+from domain.device_signatures import DeviceKey, SignaturePolicy
 from domain.errors import ConfigurationError
 from domain.ids import DeviceId, StationId
 from domain.registry import StationContext
@@ -24,6 +26,7 @@ __all__ = [
     "KnownDevice",
     "RegistryFile",
     "contexts_at",
+    "device_keys",
     "known_devices",
     "load_registry",
     "local_day",
@@ -41,6 +44,7 @@ class KnownDevice(NamedTuple):
     decoder: str
     valid_from: date
     valid_to: date | None
+    signature: SignaturePolicy = SignaturePolicy.IF_KEYED
 
 
 def local_day(moment: datetime) -> date:
@@ -55,7 +59,8 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
     ------
     ConfigurationError
         An entry refers to a site, station or device that neither the file nor the database has; two
-        entries of one site hold on one day; or a station is moved to another site.
+        entries of one site hold on one day; a station is moved to another site; or a key's id is given
+        to another key.
     """
     officers = [{"officer_id": officer.officer_id, "name": officer.name} for officer in registry.officers]
     licences = [
@@ -71,7 +76,7 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
         (
             "device_key",
             ["station_id", "device_id", "key_id"],
-            [entry.model_dump() for entry in registry.device_keys],
+            [entry.model_dump() | {"public_key": entry.public_key} for entry in registry.device_keys],
         ),
         (
             "certificate",
@@ -85,6 +90,7 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
     )
     await conn.execute("LOCK TABLE site_facts, station IN SHARE ROW EXCLUSIVE MODE")
     await _refuse_moves(conn, registry)
+    await _refuse_other_keys(conn, registry)
     try:
         for table, key, rows in tables:
             await _upsert(conn, table, key, rows)
@@ -109,6 +115,18 @@ async def _refuse_moves(conn: Connection, registry: RegistryFile) -> None:
             )
 
 
+async def _refuse_other_keys(conn: Connection, registry: RegistryFile) -> None:
+    """Refuse another key under a known id: nobody could say later which of them signed."""
+    cursor = await conn.execute("SELECT station_id, device_id, key_id, public_key FROM device_key")
+    there = {tuple(row[:3]): bytes(row[3]) for row in await cursor.fetchall()}
+    for key in registry.device_keys:
+        if there.get((key.station_id, key.device_id, key.key_id), key.public_key) != key.public_key:
+            raise ConfigurationError(
+                f"device {key.station_id}/{key.device_id}: another key is registered as {key.key_id}; "
+                "give the new key a new key_id, and the old one a valid_to"
+            )
+
+
 async def _refuse_overlaps(conn: Connection) -> None:
     """Refuse two accounts of one site on one day: nobody could say later which limit held."""
     cursor = await conn.execute(
@@ -130,9 +148,42 @@ async def _refuse_overlaps(conn: Connection) -> None:
 async def known_devices(conn: Connection) -> dict[tuple[StationId, DeviceId], KnownDevice]:
     """Return every registered device."""
     cursor = await conn.execute(
-        "SELECT station_id, device_id, kind, decoder, valid_from, valid_to FROM device"
+        "SELECT station_id, device_id, kind, decoder, valid_from, valid_to, signature FROM device"
     )
-    return {(row[0], row[1]): KnownDevice(*row[2:]) for row in await cursor.fetchall()}
+    return {
+        (row[0], row[1]): KnownDevice(row[2], row[3], row[4], row[5], SignaturePolicy(row[6]))
+        for row in await cursor.fetchall()
+    }
+
+
+async def device_keys(
+    conn: Connection, devices: Iterable[tuple[StationId, DeviceId]]
+) -> dict[tuple[StationId, DeviceId], tuple[DeviceKey, ...]]:
+    """Return all keys ever registered for these devices; a device without one is left out."""
+    wanted = sorted(set(devices))
+    if not wanted:
+        return {}
+    cursor = await conn.execute(
+        """
+        SELECT station_id, device_id, key_id, public_key, valid_from, valid_to, revoked_at FROM device_key
+        WHERE (station_id, device_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+        ORDER BY valid_from, key_id
+        """,
+        [list(column) for column in zip(*wanted, strict=True)],
+    )
+    found: dict[tuple[StationId, DeviceId], tuple[DeviceKey, ...]] = {}
+    for station, device, key_id, public_key, valid_from, valid_to, revoked_at in await cursor.fetchall():
+        key = DeviceKey(
+            station=station,
+            device=device,
+            key_id=key_id,
+            ed25519=base64.b64encode(public_key).decode(),
+            valid_from=valid_from,
+            valid_to=valid_to,
+            revoked_at=revoked_at,
+        )
+        found[station, device] = (*found.get((station, device), ()), key)
+    return found
 
 
 async def contexts_at(

@@ -3,8 +3,10 @@
     [[sites]]          site_id, name, road, stake, direction, lanes, gross_limit_kg?, completeness_profile?,
                        valid_from, valid_to?
     [[stations]]       station_id, site_id (for good: a station that moves gets a new id)
-    [[devices]]        station_id, device_id, kind (wim|camera|gateway), decoder?, valid_from, valid_to?
-    [[device_keys]]    station_id, device_id, key_id, public_key (base64 Ed25519), valid_from, valid_to?
+    [[devices]]        station_id, device_id, kind (wim|camera|gateway), decoder?,
+                       signature? (required|if-keyed|optional), valid_from, valid_to?
+    [[device_keys]]    station_id, device_id, key_id, public_key (base64 Ed25519), valid_from, valid_to?,
+                       revoked_at?
     [[certificates]]   station_id, device_id, number, issued_by, accuracy_class, mpe_in_service_ppm,
                        min_speed_m_h, max_speed_m_h, lanes, valid_from, valid_to
     [[announcements]]  site_id, number, published_on, in_force_from, in_force_to?
@@ -13,6 +15,7 @@
 
 Days are local days (Asia/Shanghai); the last day named is the last day a fact holds. What changes at a
 site, a bridge's limit say, is a second `[[sites]]` entry of the same id: the old one ends the day before.
+A key's times are moments: it signs what is captured from `valid_from` until before `valid_to`.
 """
 
 import tomllib
@@ -37,6 +40,9 @@ from domain.ids import DeviceId, OfficerId, SiteId, StationId
 from domain.registry import UNKNOWN_DIRECTION
 
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
+SIGNING_DECODER = "native"
+"""Only the platform's own contract has a place for a signature."""
+
 _WireName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 
 
@@ -90,7 +96,9 @@ class DeviceEntry(_Dated):
     station_id: StationId
     device_id: Annotated[DeviceId, _WireName]
     kind: Literal["wim", "camera", "gateway"]
-    decoder: _Name = "native"
+    decoder: _Name = SIGNING_DECODER
+    signature: Literal["required", "if-keyed", "optional"] = "if-keyed"
+    """Whether its messages must carry its signature (`domain.device_signatures.SignaturePolicy`)."""
 
 
 class DeviceKeyEntry(_Entry):
@@ -98,10 +106,18 @@ class DeviceKeyEntry(_Entry):
 
     station_id: StationId
     device_id: DeviceId
-    key_id: _Name
+    key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
     public_key: Annotated[Base64Bytes, Field(min_length=32, max_length=32)]
     valid_from: AwareDatetime
     valid_to: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+    """When it was known to be in other hands: what is received from then on does not count."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.valid_to is not None and self.valid_to <= self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} is not after valid_from {self.valid_from}")
+        return self
 
 
 class CertificateEntry(_Dated):
@@ -188,13 +204,27 @@ def parse_registry(text: str, *, source: str = "registry", allow_test_profiles: 
         place = ".".join(str(part) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise ConfigurationError(f"{source}: {place}: {first['msg']}{more}; correct the entry") from error
+    _refuse_keys_without_use(registry, source)
     for site in registry.sites:
         if profile(site.completeness_profile).for_tests_only and not allow_test_profiles:
             raise ConfigurationError(
                 f"{source}: site {site.site_id}: the completeness profile {site.completeness_profile!r} "
-                "is for tests only; set `standard` or `front-and-rear`"
+                "is for tests only; set `standard`, `front-and-rear`, `full` or one of your own"
             )
     return registry
+
+
+def _refuse_keys_without_use(registry: RegistryFile, source: str) -> None:
+    """Refuse signatures of devices that cannot sign: every message of theirs would lie in quarantine."""
+    keyed = {(key.station_id, key.device_id) for key in registry.device_keys}
+    for device in registry.devices:
+        name = f"{device.station_id}/{device.device_id}"
+        wanted = device.signature == "required" or (device.station_id, device.device_id) in keyed
+        if wanted and device.decoder != SIGNING_DECODER:
+            raise ConfigurationError(
+                f"{source}: device {name}: messages read by decoder {device.decoder!r} carry no signature; "
+                "take its key away, and `signature`"
+            )
 
 
 def read_registry(path: Path, *, allow_test_profiles: bool = False) -> RegistryFile:

@@ -4,9 +4,12 @@ import pytest
 
 pytest_plugins = [
     "tests.fixtures.evidence",  # before those that import it, so that its asserts are rewritten
+    "tests.fixtures.second_opinion",
     "tests.fixtures.postgres",
     "tests.fixtures.brokers",
     "tests.fixtures.browser",
+    "tests.fixtures.bench",
+    "tests.fixtures.tokens",
 ]
 
 

@@ -2,9 +2,22 @@
 
 from domain.law.limits import LimitTables
 from domain.law.rows import AxleRow, Confidence, GrossRow, LawRow, RuleRole, RuleRow, Tariff, TariffRow
-from domain.law.tables import limit_tables, tariff
+from domain.law.tables import (
+    LIMIT_TABLES,
+    TARIFF_TABLE,
+    Table,
+    limit_tables,
+    limits_of,
+    published_tables,
+    read_table,
+    shipped_tables,
+    tariff,
+    tariff_of,
+)
 
 __all__ = [
+    "LIMIT_TABLES",
+    "TARIFF_TABLE",
     "AxleRow",
     "Confidence",
     "GrossRow",
@@ -12,8 +25,14 @@ __all__ = [
     "LimitTables",
     "RuleRole",
     "RuleRow",
+    "Table",
     "Tariff",
     "TariffRow",
     "limit_tables",
+    "limits_of",
+    "published_tables",
+    "read_table",
+    "shipped_tables",
     "tariff",
+    "tariff_of",
 ]

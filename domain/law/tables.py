@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from itertools import combinations
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +20,11 @@ from domain.law.rows import AxleRow, GrossRow, LawRow, RuleRow, Tariff, TariffRo
 
 LIMIT_FILES = ("order62.toml", "gb1589.toml")
 TARIFF_FILE = "tariff.toml"
+SUPERSEDED = "superseded"
+"""Folder of tables as they were before a change: packages that name them still find them."""
+LIMIT_TABLES = ("order62", "gb1589")
+TARIFF_TABLE = "order62-tariff"
+"""What the tables call themselves: how a screening, a proposal and a package name them."""
 
 _Row = TypeVar("_Row", bound=LawRow)
 
@@ -65,11 +70,39 @@ def _refuse_overlaps(rows: tuple[LawRow, ...], file_name: str) -> None:
             )
 
 
+class Table(NamedTuple):
+    """One table of law with the bytes it was read from."""
+
+    content: TableFile
+    digest: Sha256
+    data: bytes
+
+
+@lru_cache(maxsize=64)
+def read_table(data: bytes, *, file_name: str) -> Table:
+    """Return the table in `data`, remembered; errors as `parse_table`."""
+    return Table(*parse_table(data, file_name=file_name), data)
+
+
 @lru_cache
-def _packaged(file_name: str) -> tuple[TableFile, Sha256, bytes]:
-    data = files("domain.law").joinpath(file_name).read_bytes()
-    table, digest = parse_table(data, file_name=file_name)
-    return table, digest, data
+def shipped_tables() -> dict[str, Table]:
+    """Return every table this software ships, by its name."""
+    folder = files("domain.law")
+    tables = [
+        read_table(folder.joinpath(name).read_bytes(), file_name=name) for name in (*LIMIT_FILES, TARIFF_FILE)
+    ]
+    return {table.content.name: table for table in tables}
+
+
+@lru_cache
+def published_tables() -> dict[Sha256, Table]:
+    """Return every table this software ships or ever shipped, by its digest."""
+    replaced = [
+        read_table(file.read_bytes(), file_name=file.name)
+        for file in files("domain.law").joinpath(SUPERSEDED).iterdir()
+        if file.name.endswith(".toml")
+    ]
+    return {table.digest: table for table in (*replaced, *shipped_tables().values())}
 
 
 def _on(rows: tuple[_Row, ...], day: date) -> tuple[_Row, ...]:
@@ -85,22 +118,28 @@ def limit_tables(on: date, *, confirmed_rows: frozenset[str] = frozenset()) -> L
     ConfigurationError
         No gross limit is in force on that day, or a confirmed row does not exist.
     """
-    order62, order62_digest, order62_bytes = _packaged(LIMIT_FILES[0])
-    gb1589, gb1589_digest, gb1589_bytes = _packaged(LIMIT_FILES[1])
-    every_id = {row.id for row in (*order62.gross, *order62.rule, *gb1589.axle)}
+    return limits_of(*(shipped_tables()[name] for name in LIMIT_TABLES), on=on, confirmed_rows=confirmed_rows)
+
+
+def limits_of(
+    order62: Table, gb1589: Table, *, on: date, confirmed_rows: frozenset[str] = frozenset()
+) -> LimitTables:
+    """Return the limits that tables from anywhere set on a day; errors as `limit_tables`."""
+    rules = order62.content
+    every_id = {row.id for row in (*rules.gross, *rules.rule, *gb1589.content.axle)}
     if unknown := sorted(confirmed_rows - every_id):
         raise ConfigurationError(f"confirmed law rows do not exist: {', '.join(unknown)}; correct the ids")
-    gross = _on(order62.gross, on)
+    gross = _on(rules.gross, on)
     if not gross:
         raise ConfigurationError(
             f"no gross limit is in force on {on}; add the table of that day to domain/law/order62.toml"
         )
     return LimitTables(
         gross=gross,
-        rules=_on(order62.rule, on),
-        axle=_on(gb1589.axle, on),
-        digest=sha256_of(order62_bytes + gb1589_bytes),
-        digests=((order62.name, order62_digest), (gb1589.name, gb1589_digest)),
+        rules=_on(rules.rule, on),
+        axle=_on(gb1589.content.axle, on),
+        digest=sha256_of(order62.data + gb1589.data),
+        digests=tuple((table.content.name, table.digest) for table in (order62, gb1589)),
         confirmed_rows=confirmed_rows,
     )
 
@@ -114,8 +153,12 @@ def tariff(on: date) -> Tariff:
     ConfigurationError
         None is, or more than one.
     """
-    table, digest, _ = _packaged(TARIFF_FILE)
-    rows = _on(table.tariff, on)
+    return tariff_of(shipped_tables()[TARIFF_TABLE], on=on)
+
+
+def tariff_of(table: Table, *, on: date) -> Tariff:
+    """Return the tariff that a table from anywhere sets on a day; errors as `tariff`."""
+    rows = _on(table.content.tariff, on)
     if len(rows) != 1:
         raise ConfigurationError(f"{len(rows)} tariffs are in force on {on}; there must be exactly one")
-    return Tariff(**rows[0].model_dump(), table=table.name, digest=digest)
+    return Tariff(**rows[0].model_dump(), table=table.content.name, digest=table.digest)

@@ -18,18 +18,19 @@ from domain.events import (
 )
 from domain.ids import Sha256
 from domain.refusals import RefusalCode
-from ingest import bodies, clock, header, jpeg, strict_json, topics, waveforms
+from ingest import bodies, clock, header, jpeg, mp4, strict_json, topics, waveforms
 from ingest.arrivals import NATIVE_PAIRING_WINDOW, Claims
 from ingest.limits import Limits
 from ingest.wording import checked, shown
 
 PREFIX = "zhichao/v1"
 _KINDS = ("weigh", "waveform", "capture", "status")
+_IMAGE, _CLIP = "image/jpeg", "video/mp4"
 _CONTENT_TYPES = {
-    "weigh": "application/json",
-    "waveform": waveforms.CONTENT_TYPE,
-    "capture": "image/jpeg",
-    "status": "application/json",
+    "weigh": ("application/json",),
+    "waveform": (waveforms.CONTENT_TYPE,),
+    "capture": (_IMAGE, _CLIP),
+    "status": ("application/json",),
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LANE = re.compile(r"[1-9]|1[0-6]")
@@ -93,7 +94,7 @@ class NativeDecoder:
             return (WaveformMessage(header=parsed, waveform=waveform, samples_offset=offset, wire=located),)
         parsed = header.parse(fields, extra=(*header.CAPTURE_REQUIRED, *header.CAPTURE_OPTIONAL))
         self._check(parsed, where, now)
-        return (self._capture(parsed, fields.values, located),)
+        return (self._capture(parsed, fields, located),)
 
     def _check(self, parsed: MessageHeader, where: topics.Address, now: datetime) -> None:
         if (parsed.station, parsed.device) != (where.station, where.device):
@@ -109,10 +110,15 @@ class NativeDecoder:
         )
         return bodies.weigh_record(checked(bodies.WeighBody, document, what="weigh record"))
 
-    def _capture(self, parsed: MessageHeader, values: dict[str, str], wire: Wire) -> CaptureMessage:
-        meta = _capture_fields(values)
+    def _capture(self, parsed: MessageHeader, fields: header.Fields, wire: Wire) -> CaptureMessage:
+        meta = _capture_fields(fields.values)
+        _check_of_role(fields.content_type, meta)
         image = wire.body
-        size = jpeg.check(image, limits=self._limits)
+        size = jpeg.JpegSize(0, 0)
+        if meta.role is CaptureRole.CLIP:
+            mp4.check(image)
+        else:
+            size = jpeg.check(image, limits=self._limits)
         if wire.body_sha256 != meta.sha256:
             raise InputRefused(
                 RefusalCode.DIGEST_MISMATCH,
@@ -136,11 +142,25 @@ class NativeDecoder:
 def _check_content_type(content_type: str | None, kind: str) -> None:
     """Refuse a declared type other than the topic's; one that is not declared is the topic's."""
     wanted = _CONTENT_TYPES[kind]
-    if content_type is not None and content_type.split(";", 1)[0].strip().lower() != wanted:
+    if content_type is not None and _bare(content_type) not in wanted:
         raise InputRefused(
             RefusalCode.UNSUPPORTED_CONTENT_TYPE,
-            f"content type {shown(content_type)} on a {kind} topic; send {wanted}",
+            f"content type {shown(content_type)} on a {kind} topic; send {' or '.join(wanted)}",
         )
+
+
+def _check_of_role(content_type: str | None, meta: CaptureMeta) -> None:
+    """Refuse a clip declared an image, and the other way round."""
+    if content_type is not None and _bare(content_type) != meta.content_type:
+        raise InputRefused(
+            RefusalCode.UNSUPPORTED_CONTENT_TYPE,
+            f"content type {shown(content_type)} of a capture with the role {meta.role.value}; "
+            f"send {meta.content_type}",
+        )
+
+
+def _bare(content_type: str) -> str:
+    return content_type.split(";", 1)[0].strip().lower()
 
 
 def _capture_fields(values: dict[str, str]) -> CaptureMeta:
@@ -153,7 +173,7 @@ def _capture_fields(values: dict[str, str]) -> CaptureMeta:
     except ValueError:
         raise _invalid("role", values["role"], "one of " + ", ".join(CaptureRole)) from None
     if not _SHA256.fullmatch(values["sha256"]):
-        raise _invalid("sha256", values["sha256"], "the JPEG's SHA-256 as 64 lower-case hexadecimal digits")
+        raise _invalid("sha256", values["sha256"], "the body's SHA-256 as 64 lower-case hexadecimal digits")
     lane = values.get("lane")
     if lane is not None and not _LANE.fullmatch(lane):
         raise _invalid("lane", lane, "a whole number, 1 to 16")
@@ -161,7 +181,7 @@ def _capture_fields(values: dict[str, str]) -> CaptureMeta:
         match_key=match_key,
         role=role,
         lane=None if lane is None else int(lane),
-        content_type="image/jpeg",
+        content_type=_CLIP if role is CaptureRole.CLIP else _IMAGE,
         sha256=Sha256(values["sha256"]),
         size_bytes=0,
         width_px=0,

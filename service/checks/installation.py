@@ -7,7 +7,7 @@ from pathlib import Path
 
 from domain.errors import ZhichaoError
 from domain.law import limit_tables
-from evidence import load_keys
+from evidence.key_changes import is_cut_off
 from plate_recognition.weights import (
     CORNER_DETECTOR,
     PLATE_CHARACTERS,
@@ -18,12 +18,12 @@ from plate_recognition.weights import (
 )
 from service.checks.finding import Finding, fine, warning, wrong
 from service.embedded.unprivileged import obstacle, server_user
-from service.keys import expected_trust
+from service.keys import expected_trust, keys_of, own_witness_used
 from service.settings import BrokerKind, Settings, unknown_variables
 from store.registry import local_day
 
 _LEAST_FREE_BYTES = 2 * 2**30
-_PRIVATE_FILES = ("broker_credentials_file", "broker_key_file")
+_PRIVATE_FILES = ("broker_credentials_file", "broker_key_file", "sm2_key_file", "pkcs11_pin_file")
 _READABLE_FILES = ("broker_ca_file", "broker_cert_file", "tsa_certificate_file")
 _WEIGHTS = (CORNER_DETECTOR, PLATE_RECOGNISER, PLATE_CHARACTERS, TEXT_DETECTOR, TEXT_RECOGNISER)
 
@@ -64,6 +64,14 @@ def check_combinations(settings: Settings) -> list[Finding]:
                 "time stamps",
                 "packages are stamped by our own test authority, which proves nothing to others",
                 "set ZHICHAO_TSA_URL to an RFC 3161 authority before evidence is used",
+            )
+        )
+    if (settings.witness_key is None) != (settings.witness_url is None):
+        found.append(
+            wrong(
+                "witness",
+                "a witness's address and its published key go together",
+                "set both ZHICHAO_WITNESS_URL and ZHICHAO_WITNESS_KEY, or neither",
             )
         )
     if settings.test_profiles:
@@ -142,24 +150,49 @@ def check_keys(settings: Settings) -> list[Finding]:
     if not settings.keys_root.exists():
         return [fine("keys", "none yet; the first start makes them")]
     try:
-        keys = load_keys(settings.keys_root)
+        keys = keys_of(settings)
     except ZhichaoError as error:
         return [wrong("keys", str(error), "restore the keys, or start with a new data folder")]
-    advice = "restore the trust file you published; packages do not verify against another one"
+    advice = (
+        "restore the trust file you published, or, after a change of keys, write it anew with "
+        "`zhichao keys trust-file --write` and publish that; packages do not verify against another one"
+    )
     try:
         published = settings.trust_path.read_bytes()
     except OSError as error:
         return [wrong("trust file", f"{settings.trust_path} cannot be read: {error.strerror}", advice)]
     if published != expected_trust(settings, keys):
         return [wrong("trust file", f"{settings.trust_path} does not name this installation's keys", advice)]
+    cut_off = is_cut_off(settings.keys_root)
+    if cut_off:
+        again = " and ".join(f"`zhichao keys rotate {role}`" for role in cut_off)
+        return [wrong("keys", "a key's change was begun and not ended", f"run {again}, which ends it")]
     return [
         fine("keys", "readable by their owner only, and named in the trust file"),
-        warning(
-            "witness",
-            f"its key lies beside the log's in {settings.keys_root}: who rewrites the log can cosign it too",
-            "publish the trust file and, from time to time, the log's checkpoint outside this administration",
-        ),
+        check_witness(settings),
     ]
+
+
+def check_witness(settings: Settings) -> Finding:
+    """Say plainly whether the log's witness is under another administration than the log."""
+    demo_key = settings.witness_apart_root / "keys"
+    if settings.witness_url is None or demo_key.exists():
+        where = demo_key if demo_key.exists() else settings.keys_root
+        return warning(
+            "witness",
+            f"under the same administration as the log: its key lies in {where}, and who rewrites the log "
+            "can cosign it too",
+            "have somebody else run one (docs/how-to/run-a-witness.md) and set ZHICHAO_WITNESS_URL; until "
+            "then publish the log's checkpoint outside this administration from time to time",
+        )
+    if own_witness_used(settings):
+        return warning(
+            "witness",
+            f"{settings.witness_url} cosigns; the trust file still names the former one, whose key is here",
+            "bound the former witness's life in the trust file once the new one has cosigned "
+            "(docs/how-to/run-a-witness.md)",
+        )
+    return fine("witness", f"{settings.witness_url} cosigns, with a key that is not in this installation")
 
 
 def check_weights() -> list[Finding]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from domain.completeness import PROFILES
+from domain.completeness import known_profiles
 from domain.errors import ZhichaoError
 from service.checks.finding import Finding, fine, warning, wrong
 from service.settings import BrokerKind, Settings
@@ -171,13 +171,13 @@ async def _registry(conn: Connection) -> list[Finding]:
     if await cursor.fetchone() == (False,):
         return [warning("registry", "empty: every message is refused", "run `zhichao registry load FILE`")]
     for site, name in sites:
-        profile = PROFILES.get(name)
+        profile = known_profiles().get(name)
         if profile is None or profile.for_tests_only:
             found.append(
                 wrong(
                     f"site {site}",
                     f"completeness profile {name!r} is not for evidence",
-                    "set completeness_profile to `standard` or `front-and-rear` and load the registry again",
+                    "set completeness_profile to a profile for evidence, and load the registry again",
                 )
             )
     found += [

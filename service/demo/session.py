@@ -183,6 +183,8 @@ def _own(settings: Settings, data: Path) -> Settings:
             "trust_file": None,
             "tsa_url": None,
             "tsa_certificate_file": None,
+            "witness_url": None,
+            "witness_key": None,
             "broker_kind": BrokerKind.EMBEDDED,
             "broker_host": "127.0.0.1",
             "broker_ca_file": None,

@@ -14,7 +14,7 @@ from domain.events import Axle, WeighMessage, WeighRecord
 from domain.law import LimitTables, limit_tables
 from domain.registry import UNREGISTERED, StationContext
 from domain.screening import Outcome, Screening
-from service.rule import rule_of
+from service.rule import figures_of, rule_of
 from service.settings import Settings
 from store.registry import local_day
 from weigh import screen_records
@@ -28,6 +28,7 @@ class Screener:
 
     def __init__(self, settings: Settings) -> None:
         self._rule = rule_of(settings)
+        self._figures = figures_of(settings)
         self._confirmed_rows = settings.law_confirmed_rows
         self._clock_bound = timedelta(milliseconds=settings.clock_bound_ms)
         self.calibration_max_age = timedelta(days=settings.calibration_max_age_days)
@@ -69,17 +70,23 @@ class Screener:
             )
             found.update(zip(positions, screenings, strict=True))
         return [
-            _held_back(found[position], (*codes, *self._clock_codes(message)))
+            self._with_figures(held_back(found[position], (*codes, *self._clock_codes(message))))
             for position, (message, codes) in enumerate(
                 zip(messages, held or [()] * len(messages), strict=True)
             )
         ]
 
     def _clock_codes(self, message: WeighMessage) -> tuple[str, ...]:
-        return () if _is_clock_reliable(message, self._clock_bound) else (CLOCK_UNRELIABLE,)
+        return () if is_clock_reliable(message, self._clock_bound) else (CLOCK_UNRELIABLE,)
+
+    def _with_figures(self, screening: Screening) -> Screening:
+        """Keep with what may become evidence the figures it was judged by; other settings may rule later."""
+        flagged = screening.outcome is Outcome.OVERLOADED
+        return screening.model_copy(update={"rule": self._figures}) if flagged else screening
 
 
-def _held_back(screening: Screening, codes: tuple[str, ...]) -> Screening:
+def held_back(screening: Screening, codes: tuple[str, ...]) -> Screening:
+    """Return the screening of a passage that makes statistics only, if there is any code of why."""
     if not codes:
         return screening
     unusable = screening.outcome is Outcome.UNUSABLE
@@ -91,7 +98,7 @@ def _held_back(screening: Screening, codes: tuple[str, ...]) -> Screening:
     )
 
 
-def _is_clock_reliable(message: WeighMessage, bound: timedelta) -> bool:
+def is_clock_reliable(message: WeighMessage, bound: timedelta) -> bool:
     """Say whether the clock is within the bound as far as can be told.
 
     A message captured or sent in the future shows a clock that is fast. One sent long ago shows nothing: it

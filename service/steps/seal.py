@@ -9,12 +9,16 @@ Every part may run twice, or stop anywhere: what the first run stored is what th
 """
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from domain.errors import EvidenceBroken, RuleViolation, ServiceUnavailable
+from domain.errors import ConflictingChange, EvidenceBroken, RuleViolation, ServiceUnavailable
+from domain.ids import Sha256
 from domain.plates import PlateReading
 from evidence import (
     BuiltPackage,
+    PackageContents,
     TimeAuthority,
     build,
     entry_leaf,
@@ -22,6 +26,8 @@ from evidence import (
     sign_statement,
     write_seal,
 )
+from evidence.bag import folder_name
+from evidence.leftovers import discard_unsealed
 from evidence.signing import Signer
 from service.steps.contents import contents_of, lacking, summary_of
 from service.steps.read import captures_read
@@ -37,9 +43,19 @@ from store.packages import (
     record_complete,
     record_stamped,
 )
+from store.supplements import SupplementRequest
 from store.transactions import transaction
 
 _PROOF_ATTEMPTS = 3
+
+
+class Following(NamedTuple):
+    """What makes a package a supplement: its number, the package before it, and what asked for it."""
+
+    supplement: int
+    predecessor: Sha256
+    """The tag manifest of the package before it."""
+    requests: tuple[SupplementRequest, ...] = ()
 
 
 async def build_package(
@@ -50,28 +66,57 @@ async def build_package(
     evidence_root: Path,
     blobs: BlobStore,
     signer: Signer,
+    second: Signer | None = None,
+    following: Following | None = None,
 ) -> Package:
     """Build and sign the package of a hit whose row the caller holds; nothing where it was built before."""
-    package = await lock_package(conn, hit.event_id)
+    supplement = following.supplement if following else 0
+    package = await lock_package(conn, hit.event_id, supplement)
     if package is not None:
         return package
-    built, envelope = await asyncio.to_thread(_built, hit, reading, evidence_root, blobs, signer)
+    built, envelope = await asyncio.to_thread(
+        _built, hit, reading, following, evidence_root=evidence_root, blobs=blobs, signers=(signer, second)
+    )
     return await record_built(
         conn,
         hit.event_id,
+        supplement=supplement,
         folder=built.folder,
         tagmanifest=built.tagmanifest,
         envelope=envelope,
-        missing=lacking(hit, captures_read(hit, reading)),
+        missing=lacking(hit, captures_read(hit, reading), reading),
     )
 
 
 def _built(
-    hit: Hit, reading: PlateReading, evidence_root: Path, blobs: BlobStore, signer: Signer
+    hit: Hit,
+    reading: PlateReading,
+    following: Following | None,
+    *,
+    evidence_root: Path,
+    blobs: BlobStore,
+    signers: tuple[Signer, Signer | None],
 ) -> tuple[BuiltPackage, bytes]:
     captures = captures_read(hit, reading)
-    built = build(evidence_root, contents_of(hit, captures, reading, blobs))
-    return built, sign_statement(built, summary_of(hit, captures), signer)
+    contents = contents_of(hit, captures, reading, blobs)
+    if following is not None:
+        contents = _as_supplement(contents, following)
+    try:
+        built = build(evidence_root, contents)
+    except ConflictingChange:
+        # What the database does not know was never signed: a build that an update of the software cut off.
+        discard_unsealed(evidence_root, folder_name(contents.event_id, contents.supplement))
+        built = build(evidence_root, contents)
+    return built, sign_statement(built, summary_of(hit, captures, reading), *signers)
+
+
+def _as_supplement(contents: PackageContents, following: Following) -> PackageContents:
+    return replace(
+        contents,
+        supplement=following.supplement,
+        predecessor_tagmanifest=following.predecessor,
+        event={**contents.event, "answers": [request._asdict() for request in following.requests]},
+    )
 
 
 async def stamp(pool: Pool, package: Package, authority: TimeAuthority) -> None:
@@ -108,13 +153,15 @@ async def finish(conn: Connection, package: Package, *, evidence_root: Path, log
     """
     if package.state is PackageState.COMPLETE:
         return
+    if not package.reached(PackageState.LOGGED):
+        raise RuleViolation(f"the package {package.folder} is not in the log yet; the sequencer comes first")
     await asyncio.to_thread(_write_seal, package, evidence_root, log_root)
     await record_complete(conn, package)
 
 
 def _write_seal(package: Package, evidence_root: Path, log_root: Path) -> None:
     if package.leaf_index is None or package.token is None or package.leaf is None:
-        raise RuleViolation(f"the package {package.folder} is not in the log yet; the sequencer comes first")
+        raise EvidenceBroken(f"the row of the package {package.folder} is damaged; restore it from a backup")
     write_seal(
         evidence_root,
         package.folder,

@@ -4,9 +4,10 @@ Rules
 1. A device that was not registered on the day of its message, or as something else (a camera that
    weighs, another maker's decoder), is refused, not stored: nobody could say later what it was. So is
    a message of a day on which nothing is known of the site.
-2. Images lie in the blob store before the row that names them is committed.
+2. Images lie in the blob store before the row that names them is committed; nobody deletes one meanwhile.
 3. A flagged passage, its hit and its job are one transaction (`store.intake`).
-4. Nothing here blocks the event loop: weighing, screening and disk run in threads.
+4. What a device's own signature speaks against is refused (`service.steps.authenticate`).
+5. Nothing here blocks the event loop: weighing, screening and disk run in threads.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from domain.device_signatures import DeviceSignature
 from domain.events import CaptureMessage, Decoded, StatusMessage, WaveformMessage, WeighMessage
 from domain.ids import DeviceId, Epoch, StationId
 from domain.ids import Sequence as SequenceNumber
@@ -21,9 +23,11 @@ from domain.refusals import RefusalCode
 from domain.registry import StationContext
 from ingest.arrivals import Accepted, Arrival, Claims, Refusal, Refused, Settled
 from ingest.decoders import Decoders, load_decoders
+from service.steps.authenticate import Authenticated, authenticate, claims_of, senders
 from service.steps.drift import DRIFT_ALARM, alarms_on, basis_counted, watched_by
 from service.steps.screen import Screener
 from service.steps.weigh import Passage, Weigher, states_of
+from store.blob_deletion import lock_for_writing
 from store.blobs import BlobStore
 from store.connection import Connection, Pool
 from store.drift import Watched
@@ -37,7 +41,7 @@ from store.intake_batch import (
     Stored,
     StoreOutcome,
 )
-from store.registry import KnownDevice, contexts_at, known_devices, local_day
+from store.registry import KnownDevice, contexts_at, device_keys, known_devices, local_day
 from store.station_status import record_statuses
 from store.transactions import transaction
 
@@ -60,6 +64,7 @@ class _Weighed(NamedTuple):
     passage: Passage
     context: StationContext
     pairing_window: timedelta
+    signature: DeviceSignature | None
 
 
 class DatabaseSink:
@@ -91,8 +96,11 @@ class DatabaseSink:
         checked = [
             self._registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
         ]
-        checked, passages = await self._weighed(conn, checked)
-        batch, order = await self._batch(conn, checked, passages, contexts, known)
+        keys = await device_keys(conn, senders(checked))
+        authentic = await asyncio.to_thread(authenticate, checked, known, keys)
+        checked, passages = await self._weighed(conn, [one.arrival for one in authentic])
+        batch, order = await self._batch(conn, checked, passages, contexts, known=known, authentic=authentic)
+        await lock_for_writing(conn, batch.blob_digests())
         await self._blobs.put_all(list(batch.blobs()))
         stored = await store_batch(conn, batch)
         await record_statuses(conn, _statuses(checked))
@@ -107,7 +115,7 @@ class DatabaseSink:
         objection = _objection(one.decoded, known, context, decoder.name if decoder else None)
         if objection is None:
             return one
-        return Refused(one.wire, _claims(one.decoded), objection.code, objection.detail)
+        return Refused(one.wire, claims_of(one), objection.code, objection.detail)
 
     async def _weighed(
         self, conn: Connection, checked: Sequence[Arrival]
@@ -127,7 +135,8 @@ class DatabaseSink:
             if isinstance(result, Passage):
                 passages[place] = result
             else:
-                arrivals[place] = Refused(message.wire, _claims(message), result.code, result.detail)
+                claims = claims_of(Accepted(message))
+                arrivals[place] = Refused(message.wire, claims, result.code, result.detail)
         return arrivals, passages
 
     async def _batch(
@@ -136,28 +145,30 @@ class DatabaseSink:
         checked: Sequence[Arrival],
         passages: dict[int, Passage],
         contexts: Sequence[StationContext | None],
+        *,
         known: _Known,
+        authentic: Sequence[Authenticated],
     ) -> tuple[IntakeBatch, list[int]]:
         """Return the rows to store, and for each, in the store's order, its place among the arrivals."""
         weighed: list[_Weighed] = []
-        captured: list[tuple[int, CaptureMessage, timedelta]] = []
+        captured: list[tuple[int, CaptureRow]] = []
         refused: list[tuple[int, Refused]] = []
         for place, (one, context) in enumerate(zip(checked, contexts, strict=True)):
             if isinstance(one, Refused):
                 refused.append((place, one))
-            elif place in passages and context is not None:
-                weighed.append(_Weighed(place, passages[place], context, one.pairing_window))
+                continue
+            signature, window = authentic[place].signature, one.pairing_window
+            if place in passages and context is not None:
+                weighed.append(_Weighed(place, passages[place], context, window, signature))
             elif isinstance(one.decoded, CaptureMessage):
-                captured.append((place, one.decoded, one.pairing_window))
+                row = CaptureRow(one.decoded, one.decoded.meta.sha256, window, signature)
+                captured.append((place, row))
         watched = [watched_by(one.passage, one.context) for one in weighed]
         drifting = await alarms_on(conn, watched)
         batch = IntakeBatch(
             passages=await asyncio.to_thread(self._passage_rows, weighed, watched, drifting),
-            captures=[
-                CaptureRow(message, message.meta.sha256, pairing_window=window)
-                for _, message, window in captured
-            ],
-            refusals=[_refusal_row(one, known) for _, one in refused],
+            captures=[row for _, row in captured],
+            refusals=[_refusal_row(one, known, proven=authentic[place].proven) for place, one in refused],
         )
         order = [one.place for one in weighed] + [one[0] for one in captured] + [one[0] for one in refused]
         return batch, order
@@ -184,6 +195,7 @@ class DatabaseSink:
                 body_sha256=one.passage.message.wire.body_sha256,
                 weighing=one.passage.weighing(screening),
                 drift_basis=basis_counted(one.passage, under, screening),
+                signature=one.signature,
             )
             for one, under, screening in zip(weighed, watched, screenings, strict=True)
         ]
@@ -246,20 +258,13 @@ def _statuses(checked: Sequence[Arrival]) -> list[StatusMessage]:
     ]
 
 
-def _claims(decoded: Decoded) -> Claims:
-    if isinstance(decoded, StatusMessage):
-        return Claims(decoded.status.station, decoded.status.device)
-    header = decoded.header
-    return Claims(header.station, header.device, header.epoch, header.sequence)
-
-
-def _refusal_row(one: Refused, known: _Known) -> RefusalRow:
+def _refusal_row(one: Refused, known: _Known, *, proven: bool) -> RefusalRow:
     return RefusalRow(
         one.wire,
         one.claims,
         one.code,
         one.detail,
-        key=_key(one.claims, known),
+        key=_key(one.claims, known) if proven else None,
         body_sha256=one.wire.body_sha256,
     )
 
@@ -277,7 +282,7 @@ def _key(claims: Claims, known: _Known) -> Key | None:
 
 
 def _settled(one: Arrival, fate: Stored | None) -> Settled:
-    claims = one.claims if isinstance(one, Refused) else _claims(one.decoded)
+    claims = claims_of(one)
     refusal = Refusal(one.code, one.detail) if isinstance(one, Refused) else None
     if refusal is None and fate is not None and fate.outcome is StoreOutcome.CONFLICT:
         refusal = Refusal(

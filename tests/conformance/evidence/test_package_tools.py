@@ -1,18 +1,23 @@
 """Sealed packages under the tools anybody has: sha256sum, bagit.py, openssl, and the documented commands."""
 
 import base64
+import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import bagit
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from evidence import build
 from tests.components import ROOT, require
-from tests.fixtures.evidence import Deployment
+from tests.fixtures import evidence as fixtures
+from tests.fixtures.evidence import Deployment, contents
 
 DOCUMENT = ROOT / "docs/reference/evidence.md"
 BIN = Path(sys.executable).parent
@@ -56,6 +61,22 @@ def test_sha256sum_checks_both_manifests_and_the_entry(package: Path) -> None:
         assert checked.returncode == 0, checked.stderr
     (package / "data/images/01-front.jpg").write_bytes(b"other")
     assert run("sha256sum --check manifest-sha256.txt", package).returncode != 0
+
+
+def test_openssl_checks_the_sm3_manifest_as_documented(package: Path) -> None:
+    require("openssl")
+    checked = run(documented("check-sm3"), package)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    (package / "data/images/01-front.jpg").write_bytes(b"other")
+    assert run(documented("check-sm3"), package).returncode != 0
+
+
+def test_the_documented_commands_print_the_anti_forgery_code(package: Path) -> None:
+    require("openssl")
+    printed = run(documented("anti-forgery-code"), package)
+    assert printed.returncode == 0, printed.stderr
+    event = json.loads((package / "data/event.json").read_bytes())
+    assert printed.stdout == event["anti_forgery"]["code"] + "\n"
 
 
 def test_bagit_validates_a_sealed_package(package: Path) -> None:
@@ -153,3 +174,30 @@ def test_the_documented_fifteen_lines_follow_the_entry_into_the_log(
         ).returncode
         == 1
     )
+
+
+def test_the_documented_command_follows_a_supplement_to_its_predecessor(deployment: Deployment) -> None:
+    first = build(deployment.evidence, contents(1))
+    late = replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest)
+    package, other = deployment.seal(late), deployment.seal(contents(2))
+    command = documented("check-predecessor")
+    before = str(deployment.evidence / first.folder)
+    assert run(command, package, PREDECESSOR=before).returncode == 0
+    assert run(command, package, PREDECESSOR=str(other)).returncode != 0
+
+
+def test_the_documented_commands_accept_a_token_whose_certificate_has_ended_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("openssl")
+    monkeypatch.setattr(fixtures, "KEYS_MADE_AT", datetime(2014, 1, 1, tzinfo=UTC))
+    past = Deployment(tmp_path)
+    past.now = datetime(2014, 2, 1, tzinfo=UTC)
+    package = past.seal(contents(1, captured_at=past.now))
+    keys = tmp_path / "trust"
+    keys.mkdir()
+    (keys / "tsa-root.pem").write_bytes(past.trust.tsa_roots[0].public_bytes(Encoding.PEM))
+    key = base64.b64encode(past.trust.services[0].public_key).decode()
+    run(documented("make-keys"), keys, TRUST=str(keys), SERVICE_KEY_BASE64=key)
+    checked = run(documented("check-package"), package, TRUST=str(keys))
+    assert checked.returncode == 0, checked.stdout + checked.stderr

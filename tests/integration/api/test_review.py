@@ -15,11 +15,12 @@ from domain.casework import CaseState, QueueFilter, Verdict
 from domain.errors import ConflictingChange, NotPermitted, RuleViolation
 from domain.events import CaptureRole
 from domain.ids import CaseId
-from evidence import DECISION, check_statement, statement_leaf
-from service.wiring import decision_signer
+from evidence import statement_leaf
+from evidence.acts import KeyEntry, check_act, officer_keys_of
 from simulators.scene import photograph
 from store.case_queries import exhibit
 from store.cases import PostgresCaseBook
+from store.officer_keys import key_statements
 from store.outbox import leaf_hash
 from tests.fixtures.office import CAPTURED_AT, Office, OpenedCase, six_axle_train
 
@@ -61,12 +62,13 @@ async def submit(office: Office, decision: Decision, *, now: datetime = NOW) -> 
     async def verify(folder: str) -> SealReport:
         return office.deployment.verify(office.deployment.evidence / folder)
 
+    sign = await office.signing_as(decision.username)
     async with office.pool.connection() as conn, conn.transaction():
         return await decide(
             PostgresCaseBook(conn),
             decision,
             verify=verify,
-            sign=decision_signer(office.deployment.keys),
+            sign=sign,
             now=now,
         )
 
@@ -87,11 +89,15 @@ async def test_two_officers_who_agree_confirm_and_each_decision_is_signed_and_qu
         rows = await (
             await conn.execute("SELECT leaf_hash FROM log_outbox WHERE kind = 'decision'")
         ).fetchall()
+        given = await key_statements(conn)
     assert stored.plate == case.plate
     assert {row[0] for row in rows} == {leaf_hash(statement_leaf(review.envelope)) for review in reviews}
-    statement = check_statement(reviews[1].envelope, [office.deployment.keys.service.public_key], DECISION)
-    assert statement["predicate"]["officer"] == "YN-002"
-    assert statement["predicate"]["tagmanifest"] == stored.tagmanifest
+    services = [office.deployment.keys.service.public_key]
+    entries = [KeyEntry(place, one.envelope) for place, one in enumerate(given)]
+    officers = officer_keys_of(entries, services)
+    act = check_act(reviews[1].envelope, None, officers=officers, services=services)
+    assert (act.officer, act.licence, act.subject) == ("YN-002", "YN5301-002", case.case_id)
+    assert act.digests[0] == (f"{case.package.name}/tagmanifest-sha256.txt", stored.tagmanifest)
 
 
 async def test_two_who_typed_different_plates_go_to_a_third(office: Office) -> None:
@@ -265,3 +271,13 @@ async def test_opening_a_lead_twice_gives_one_case(office: Office) -> None:
         again = await PostgresCaseBook(conn).case(case.case_id)
         assert not await PostgresCaseBook(conn).insert_lead(again, state=CaseState.AWAITING_THIRD, at=NOW)
     assert await state_of(office, case.case_id) is CaseState.AWAITING_FIRST
+
+
+async def test_the_page_is_told_which_devices_of_the_evidence_signed(office: Office) -> None:
+    case = await office.open_case(1)
+    await office.store_late_capture(1, CaptureRole.PANORAMA, photograph(six_axle_train(9), CaptureRole.FRONT))
+    async with office.pool.connection() as conn:
+        shown = await exhibit(conn, case.event_id, CAPTURED_AT + timedelta(minutes=7))
+    assert shown is not None
+    found = {one.device_id: one.state for one in shown.signatures}
+    assert found == {"cam-front": "absent", "cam-rear": "absent", "cam-side": "absent", "wim-1": "valid"}

@@ -55,6 +55,8 @@ def test_two_officers_confirm_by_keyboard_and_by_mouse(
     press(first, "n")
     expect(first.locator("#item-heading")).to_have_text(case.case_id)
     expect(first.locator("#plate")).to_have_value("")
+    expect(first.locator("main")).to_contain_text("设备签名: cam-front 未签名")
+    expect(first.locator("main")).to_contain_text("wim-1 有效")
     press(first, "c")
     expect(first.locator("#plate")).to_be_focused()
     first.keyboard.insert_text(case.plate.lower())

@@ -45,6 +45,8 @@ async def test_the_demo_ends_well_and_goes_on_with_the_same_data(server_folder: 
         assert _figure(printed, "findings equal to the oracle's") == "20"
         assert _figure(printed, "wrongly flagged (true static mass within its limit)") == "0"
         assert _figure(printed, "packages verified") == _figure(printed, "cases opened") == flagged
+        assert list((data / "witness-apart/state").glob("*/head"))  # cosigned by a process of its own
+        assert not (data / "witness").exists()
 
 
 async def test_ctrl_c_ends_every_process(server_folder: Path) -> None:

@@ -1,152 +1,34 @@
 """A hit's way from its captures to a lead, with every place where it may stop, repeat or be tampered with."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+import json
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
-from domain.ids import Sha256, sha256_of
-from domain.plates import CaptureReading, PlateClass, PlateColour
-from evidence import verify_package
+from domain.law import tariff
+from evidence import HttpAuthority, sealed_event, verify_package
 from service import pipeline
-from service.pipeline import Workshop, complete, settle
-from service.sequencer import sequence
-from service.settings import Settings
-from service.wiring import log_of, seals_of
-from store.blobs import BlobStore
-from store.connection import Connection, Pool, connect
+from service.pipeline import complete, settle
+from service.steps import contents
 from store.drift import Watched, keep_drift
 from store.hits import HitState, lock_hit
-from store.intake import store_batch
-from store.intake_batch import CaptureRow, PassageRow
-from store.outbox import take_log
-from store.packages import Package, PackageState, lock_package
-from store.transactions import transaction, transaction_on
-from tests.integration.store.messages import SCALE, STATION, T0, batch, capture, passage, with_registry
+from store.originals import originals_logged
+from store.packages import PackageState
+from store.registry import local_day
+from store.transactions import transaction
+from tests.fixtures.bench import EVENT, EXPECTED, ROLES, AbsentAuthority, Bench, images_of, overdue
+from tests.integration.store.messages import SCALE, STATION, T0, capture, passage
 
 pytestmark = pytest.mark.anyio
-
-ROLES = (CaptureRole.FRONT, CaptureRole.REAR, CaptureRole.SIDE)
-EXPECTED = tuple((f"cam-{role.value}", role) for role in ROLES)
-EVENT = passage(1).key.event_id
-
-
-class CountingEngine:
-    """A plate engine that reads the same from every image and counts how often it is asked."""
-
-    name = "counting"
-    models: Mapping[str, Sha256] = {}
-
-    def __init__(self) -> None:
-        self.images = 0
-
-    def read(self, image: bytes, role: CaptureRole) -> CaptureReading:
-        """Read 云A12345."""
-        self.images += 1
-        return CaptureReading(
-            role=role,
-            image_sha256=sha256_of(image),
-            text="云A12345",
-            confidence_ppm=990_000,
-            plate_class=PlateClass.LARGE,
-            colour=PlateColour.YELLOW,
-            corners_px=None,
-            candidates=(),
-        )
-
-
-class AbsentAuthority:
-    """A time stamp authority that does not answer."""
-
-    def stamp(self, data: bytes) -> bytes:
-        """Fail as an authority that is away does."""
-        raise ServiceUnavailable("nobody there")
-
-
-class Bench:
-    """A workshop with its sequencer, worked by hand."""
-
-    def __init__(
-        self, shop: Workshop, engine: CountingEngine, settings: Settings, writer: Connection
-    ) -> None:
-        self.shop = shop
-        self.engine = engine
-        self._settings = settings
-        self._writer = writer
-        self._token: int | None = None
-
-    async def arrive(self, *rows: PassageRow | CaptureRow) -> None:
-        """Store messages as the ingester does."""
-        stored = batch(*rows)
-        await self.shop.blobs.put_all(list(stored.blobs()))
-        async with transaction(self.shop.pool) as conn:
-            await store_batch(conn, stored)
-
-    async def log(self) -> None:
-        """Let the sequencer do one round for statements and one for packages."""
-        if self._token is None:
-            async with transaction_on(self._writer):
-                self._token = await take_log(self._writer)
-        assert self._token is not None
-        log = await asyncio.to_thread(log_of, self._settings, self.shop.seals.keys)
-        await sequence(self._writer, self._token, log, self.shop.seals.keys)
-
-    async def state(self) -> HitState:
-        """Return where the hit stands."""
-        async with transaction(self.shop.pool) as conn:
-            return (await lock_hit(conn, EVENT)).state
-
-    async def package(self) -> Package | None:
-        """Return the hit's package."""
-        async with transaction(self.shop.pool) as conn:
-            return await lock_package(conn, EVENT)
-
-    async def cases(self) -> int:
-        """Return how many cases there are."""
-        async with transaction(self.shop.pool) as conn:
-            row = await (await conn.execute("SELECT count(*) FROM case_file")).fetchone()
-        return row[0] if row else 0
-
-
-@pytest.fixture
-async def bench(pool: Pool, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    """Return a bench on a fresh database."""
-    async with pool.connection() as conn:
-        await with_registry(conn)
-    settings = Settings(data=tmp_path)
-    engine = CountingEngine()
-    shop = Workshop(
-        pool=pool,
-        blobs=BlobStore(settings.blob_root),
-        engine=engine,
-        reading_slots=asyncio.Semaphore(1),
-        seals=seals_of(settings),
-        evidence_root=settings.evidence_root,
-        log_root=settings.log_root,
-        test_profiles=True,
-    )
-    writer = await connect(database_url, autocommit=True)
-    yield Bench(shop, engine, settings, writer)
-    await writer.close()
-
-
-def _images(*roles: CaptureRole) -> list[CaptureRow]:
-    return [capture(1, device=f"cam-{role.value}", role=role) for role in roles]
-
-
-def _overdue(row: PassageRow) -> PassageRow:
-    return replace(row, capture_wait=timedelta(0))
 
 
 async def test_a_complete_hit_becomes_one_package_and_one_lead_however_often_its_jobs_run(
     bench: Bench,
 ) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
     await bench.log()
     await settle(bench.shop, EVENT)
     await settle(bench.shop, EVENT)
@@ -162,7 +44,7 @@ async def test_a_complete_hit_becomes_one_package_and_one_lead_however_often_its
 
 
 async def test_a_profile_for_tests_makes_no_case_of_a_real_hit(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED), *images_of(*ROLES))
     real = bench.shop._replace(test_profiles=False)
     await bench.log()
     await settle(real, EVENT)
@@ -173,7 +55,7 @@ async def test_a_profile_for_tests_makes_no_case_of_a_real_hit(bench: Bench) -> 
 
 
 async def test_a_lane_found_to_drift_meanwhile_makes_no_case_of_its_hits(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
     await bench.log()
     await settle(bench.shop, EVENT)
     await bench.log()
@@ -188,7 +70,7 @@ async def test_a_lane_found_to_drift_meanwhile_makes_no_case_of_its_hits(bench: 
 
 
 async def test_a_hit_that_still_waits_is_left_alone(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(CaptureRole.FRONT))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(CaptureRole.FRONT))
     await settle(bench.shop, EVENT)
     assert (await bench.state(), bench.engine.images) == (HitState.WAITING, 0)
 
@@ -197,7 +79,7 @@ async def test_nothing_is_read_before_the_originals_are_in_the_log(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "STATEMENT_WITHIN_S", 0.0)
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
     with pytest.raises(ServiceUnavailable, match="not in the log"):
         await settle(bench.shop, EVENT)
     assert bench.engine.images == 0
@@ -223,7 +105,7 @@ async def test_one_picture_under_three_roles_is_one_picture(bench: Bench) -> Non
 async def test_incomplete_evidence_is_sealed_and_never_a_case(
     bench: Bench, roles: tuple[CaptureRole, ...]
 ) -> None:
-    await bench.arrive(_overdue(passage(1, expected=EXPECTED, profile="standard")), *_images(*roles))
+    await bench.arrive(overdue(passage(1, expected=EXPECTED, profile="standard")), *images_of(*roles))
     await bench.log()
     await settle(bench.shop, EVENT)
     await bench.log()
@@ -235,8 +117,106 @@ async def test_incomplete_evidence_is_sealed_and_never_a_case(
     assert (await bench.state(), await bench.cases()) == (HitState.INCOMPLETE, 0)
 
 
+async def test_a_profile_that_wants_motion_waits_for_the_second_image(bench: Bench) -> None:
+    """All roles are there, but a hit settled now would lack the second image for good."""
+    await bench.arrive(passage(1, expected=EXPECTED, profile="full"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    assert await bench.state() is HitState.WAITING
+    await bench.arrive(capture(1, device="cam-second", at=T0 + timedelta(seconds=3)))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    assert (package.passed, package.missing) == (True, [])
+
+
+async def test_a_clip_is_sealed_as_it_came_and_stands_for_a_second_image(bench: Bench) -> None:
+    clip = capture(1, device="cam-clip", role=CaptureRole.CLIP, image=b"a clip, never decoded")
+    await bench.arrive(passage(1, expected=EXPECTED, profile="full"), *images_of(*ROLES), clip)
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    folder = bench.shop.evidence_root / package.folder
+    assert (folder / "data/video/01-clip.mp4").read_bytes() == b"a clip, never decoded"
+    assert len(list((folder / "data/images").iterdir())) == 3
+    event = json.loads((folder / "data/event.json").read_bytes())
+    assert [entry["path"] for entry in event["originals"]["video"]] == ["data/video/01-clip.mp4"]
+    assert verify_package(folder, bench.shop.seals.trust).ok
+    assert (await bench.state(), await bench.cases(), bench.engine.images) == (HitState.OPEN, 1, 3)
+
+
+async def test_images_that_cannot_be_decoded_are_sealed_and_shown_as_such(bench: Bench) -> None:
+    """The cameras of these tests send noise: the composite is made all the same."""
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    folder = bench.shop.evidence_root / package.folder
+    event = json.loads((folder / "data/event.json").read_bytes())
+    assert [view["path"] for view in event["derived"]] == ["data/derived/composite.jpg"]
+    assert (folder / "data/derived/composite.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+async def test_the_package_says_what_was_required_of_it(bench: Bench) -> None:
+    await bench.arrive(overdue(passage(1, expected=EXPECTED, profile="full")), *images_of(*ROLES[:2]))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    event = json.loads((bench.shop.evidence_root / package.folder / "data/event.json").read_bytes())
+    said = event["completeness"]
+    assert (said["profile"], said["complete"]) == ("full", False)
+    assert said["missing"] == package.missing
+    assert said["requires"]["roles"] == ["front", "rear", "side"]
+    assert said["requires"]["motion"] == "clip-or-second-image"
+
+
+async def test_the_case_shows_the_penalty_that_was_sealed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though another tariff is found by the time the case is opened."""
+    dearer = tariff(local_day(T0)).model_copy(update={"step_yuan": 700, "cap_yuan": 90_000})
+    monkeypatch.setattr(contents, "tariff", lambda _day: dearer)
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    monkeypatch.undo()
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    async with transaction(bench.shop.pool) as conn:
+        row = await (await conn.execute("SELECT proposal FROM case_file")).fetchone()
+    package = await bench.package()
+    assert package is not None
+    assert row is not None
+    assert row[0] == sealed_event(bench.shop.evidence_root / package.folder)["proposal"]
+    assert row[0]["amount_yuan"] == 6 * 700
+
+
+@pytest.mark.parametrize("fact", ["certificate", "announcement", "legal_basis"])
+async def test_a_hit_of_a_day_without_what_must_be_in_force_is_sealed_and_never_a_case(
+    bench: Bench, fact: str
+) -> None:
+    """Screening makes such a passage statistics only; flagged all the same, the gate would hold it."""
+    flagged = passage(1, expected=EXPECTED, profile="standard")
+    lapsed = replace(flagged, context=flagged.context.model_copy(update={fact: None}))
+    await bench.arrive(lapsed, *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    package = await bench.package()
+    assert package is not None
+    assert package.missing == [f"no-{fact.replace('_', '-')}"]
+    assert (await bench.state(), await bench.cases()) == (HitState.INCOMPLETE, 0)
+
+
 async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
     await bench.log()
     absent = bench.shop._replace(seals=bench.shop.seals._replace(authority=AbsentAuthority()))
     with pytest.raises(ServiceUnavailable):
@@ -251,6 +231,27 @@ async def test_an_absent_time_authority_holds_the_package_until_it_answers(bench
     assert (await bench.state(), bench.engine.images) == (HitState.OPEN, 3)
 
 
+async def test_in_an_outage_captures_are_stated_and_no_other_clock_stands_in(bench: Bench) -> None:
+    """The configured authority is away: what is logged has no token, and nothing can be decided on."""
+    nobody = HttpAuthority("http://127.0.0.1:1/", timeout_s=1.0)
+    outage = bench.shop._replace(seals=bench.shop.seals._replace(authority=nobody))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailable):
+            await settle(outage, EVENT)
+        await bench.log()
+        await complete_refused(bench)
+    async with transaction(bench.shop.pool) as conn:
+        assert await originals_logged(conn, EVENT)
+        kinds = await (await conn.execute("SELECT DISTINCT kind FROM log_outbox")).fetchall()
+    package = await bench.package()
+    assert package is not None
+    assert (package.state, package.token, package.leaf) == (PackageState.AWAITING_TIME, None, None)
+    assert kinds == [("capture",)]
+    assert not (bench.shop.evidence_root / package.folder / "seal").exists()
+
+
 async def complete_refused(bench: Bench) -> None:
     """Check that a package without time stamp and log entry cannot be completed."""
     with pytest.raises(RuleViolation):
@@ -259,13 +260,13 @@ async def complete_refused(bench: Bench) -> None:
 
 
 async def test_a_capture_after_the_reading_does_not_change_the_package(bench: Bench) -> None:
-    await bench.arrive(_overdue(passage(1, expected=EXPECTED, profile="standard")), *_images(*ROLES[:2]))
+    await bench.arrive(overdue(passage(1, expected=EXPECTED, profile="standard")), *images_of(*ROLES[:2]))
     await bench.log()
     in_the_way = bench.shop.evidence_root.parent / "file"
     in_the_way.write_text("")
     with pytest.raises(OSError, match="file"):
         await settle(bench.shop._replace(evidence_root=in_the_way / "evidence"), EVENT)
-    await bench.arrive(*_images(CaptureRole.SIDE))
+    await bench.arrive(*images_of(CaptureRole.SIDE))
     await settle(bench.shop, EVENT)
     package = await bench.package()
     assert package is not None
@@ -277,7 +278,7 @@ async def test_a_capture_after_the_reading_does_not_change_the_package(bench: Be
 
 
 async def test_a_package_tampered_with_before_it_is_read_back_opens_no_case(bench: Bench) -> None:
-    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *_images(*ROLES))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
     await bench.log()
     await settle(bench.shop, EVENT)
     await bench.log()

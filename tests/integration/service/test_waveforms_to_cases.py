@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence import Trust, verify_package
+from evidence import Trust, sealed_event, verify_package
+from service.recomputation import as_text, recompute
 from simulators.score import equals_oracle
 from tests.components import ROOT
 from tests.counts import count
@@ -82,3 +83,9 @@ async def test_waveforms_become_cases_and_bad_drives_do_not(server_folder: Path)
             assert verify_package(folder, trust).ok
             assert (folder / "data/wire/waveform.zcwf").read_bytes().startswith(b"ZCWF")
             assert (folder / "data/station/calibration.json").exists()
+            again = recompute(folder)
+            assert again.equal, as_text(again, "en")
+            assert again.not_computed == ()
+        proposed = await system.rows("SELECT event_id, proposal FROM case_file")
+        for event, proposal in proposed:
+            assert proposal == sealed_event(system.settings.evidence_root / f"EV-{event}")["proposal"]

@@ -243,20 +243,21 @@ def capture(
     lane: int | None = None,
 ) -> CaptureRow:
     """A capture of the same vehicle as `passage(sequence)`."""
+    clip = role is CaptureRole.CLIP
     image = image or hashlib.sha256(f"image {device} {sequence}".encode()).digest()
     digest = sha256_of(image)
     meta = CaptureMeta(
         match_key=match_key or f"m-{sequence}",
         role=role,
         lane=lane,
-        content_type="image/jpeg",
+        content_type="video/mp4" if clip else "image/jpeg",
         sha256=digest,
         size_bytes=len(image),
-        width_px=8,
-        height_px=4,
+        width_px=0 if clip else 8,
+        height_px=0 if clip else 4,
     )
     header = _header(DeviceId(device), sequence, at, EPOCH)
-    wire = _wire("capture", framing + image, "image/jpeg", at)
+    wire = _wire("capture", framing + image, meta.content_type, at)
     return CaptureRow(CaptureMessage(header=header, meta=meta, image=image, wire=wire), digest)
 
 

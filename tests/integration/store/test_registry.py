@@ -10,6 +10,7 @@ from domain.registry import StationContext
 from store.connection import Connection
 from store.registry import (
     contexts_at,
+    device_keys,
     known_devices,
     load_registry,
     local_day,
@@ -176,6 +177,8 @@ async def test_loading_again_changes_facts_and_deletes_none(connection: Connecti
         (("lanes = 3", 'lanes = 3\ncompleteness_profile = "plates-test"'), "is for tests only"),
         (('direction = "up"', 'direction = "unknown"'), "cannot tell the direction"),
         (("lanes = 3", "lanes = "), "not TOML"),
+        (('kind = "wim"', 'kind = "wim"\nsignature = "always"'), r"devices\.0\.signature"),
+        (('kind = "wim"', 'kind = "wim"\ndecoder = "gateway-json"\nsignature = "required"'), "no signature"),
     ],
 )
 def test_a_wrong_entry_is_named(change: tuple[str, str], complaint: str) -> None:
@@ -187,3 +190,55 @@ async def test_an_entry_that_refers_to_nothing_is_refused(connection: Connection
     dangling = parse_registry('[[stations]]\nstation_id = "S2"\nsite_id = "nowhere"')
     with pytest.raises(ConfigurationError, match="nowhere"):
         await load_registry(connection, dangling)
+
+
+KEY = """
+[[device_keys]]
+station_id = "S1"
+device_id = "wim-1"
+key_id = "k1"
+public_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+valid_from = 2026-01-01T00:00:00+08:00
+"""
+
+
+async def test_a_devices_keys_are_found(connection: Connection) -> None:
+    await with_registry(connection)
+    await load_registry(connection, parse_registry(KEY + "revoked_at = 2026-12-01T00:00:00Z"))
+    found = await device_keys(connection, [(STATION, SCALE), (STATION, DeviceId("cam-front"))])
+    ((name, (key,)),) = found.items()
+    assert name == (STATION, SCALE)
+    assert (key.key_id, key.public_key.hex()[:8]) == ("k1", "d75a9801")
+    assert (key.valid_from, key.valid_to) == (at(2025, 12, 31, 16), None)
+    assert key.revoked_at == at(2026, 12, 1, 0)
+    assert await device_keys(connection, []) == {}
+
+
+async def test_a_key_id_stands_for_one_key_for_good(connection: Connection) -> None:
+    await with_registry(connection)
+    await load_registry(connection, parse_registry(KEY))
+    await load_registry(connection, parse_registry(KEY))
+    other = KEY.replace("11qYAYKx", "22qYAYKx")
+    with pytest.raises(ConfigurationError, match="another key is registered as k1"):
+        await load_registry(connection, parse_registry(other))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("11qYAYKx", ""), r"device_keys\.0\.public_key"),
+        (('"k1"', '"k 1"'), r"device_keys\.0\.key_id"),
+        (("valid_from = 2026-01-01T00:00:00+08:00", "valid_from = 2026-01-01T00:00:00"), r"valid_from"),
+        (("+08:00", "+08:00\nvalid_to = 2026-01-01T00:00:00+08:00"), "is not after valid_from"),
+    ],
+)
+def test_a_wrong_key_is_named(change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        parse_registry(KEY.replace(*change))
+
+
+def test_a_gateway_cannot_have_a_key() -> None:
+    """Its frames have no place for a signature: all of them would lie in quarantine."""
+    gateway = REGISTRY.replace('kind = "wim"', 'kind = "gateway"\ndecoder = "gateway-json"')
+    with pytest.raises(ConfigurationError, match="carry no signature"):
+        parse_registry(gateway + KEY)

@@ -7,16 +7,24 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from api import wiring
 from api.access import COOKIE
 from api.app import create_app
-from cases.ports import SealReport, SignedDecision
+from cases.ports import SealReport
+from domain.errors import NotFound
+from evidence import KeySigner
+from service.officer_keys import OfficerKeyRing
 from store.blobs import BlobStore
 
 pytestmark = pytest.mark.anyio
+
+
+def _no_package(_folder: Path) -> wiring.Recomputed:
+    raise NotFound("nothing is asked of packages here")
 
 
 def _no_seal(package: Path) -> SealReport:
@@ -41,7 +49,8 @@ async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
                 blobs=BlobStore(tmp_path / "blobs"),
                 evidence_root=tmp_path,
                 verify=_no_seal,
-                sign_decision=lambda decision: SignedDecision(b"", b""),
+                officer_keys=OfficerKeyRing(KeySigner("test.invalid", Ed25519PrivateKey.generate())),
+                recompute=_no_package,
                 version="test",
             )
         )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api import languages, words
 from cases.reasons import REJECT_REASONS
-from evidence.policy import LAYERS
+from evidence.policy import LAYERS, ON_REQUEST
 from weigh import DOUBTS, STATISTICS
 from weigh.live import HELD
 
@@ -69,7 +69,11 @@ def test_choice_of_language(query: str, cookie: str, accept: str, language: str)
 
 
 @pytest.mark.parametrize(
-    "code", [*LAYERS, *DOUBTS, *STATISTICS, *HELD, *_AT_SCREENING, *(one.code for one in REJECT_REASONS)]
+    "code",
+    [
+        *(*LAYERS, *ON_REQUEST, *DOUBTS, *STATISTICS, *HELD, *_AT_SCREENING),
+        *(one.code for one in REJECT_REASONS),
+    ],
 )
 def test_codes_shown_to_reviewers_have_words_in_both_languages(code: str) -> None:
     chinese, english = words.word(code, "zh-CN"), words.word(code, "en")

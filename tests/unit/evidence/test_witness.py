@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.errors import EvidenceBroken
 from evidence.checkpoint import Checkpoint, SignedCheckpoint
+from evidence.cosigning import MalformedRequest, NotSignedByLog, OtherSizeRemembered, SplitView, UnknownLog
 from evidence.merkle import consistency_proof, fold, root
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
 from evidence.signing import KeySigner
@@ -43,10 +44,15 @@ def proof(leaves: list[bytes], old_size: int) -> list[bytes]:
     )
 
 
+def cosign(witness: Witness, note: bytes, path: list[bytes]) -> bytes:
+    """Bring a head with a proof that begins where the witness is."""
+    return witness.cosign(note, witness.remembered_size(), path)
+
+
 def test_a_growing_log_is_cosigned_with_the_witness_own_time(witness: Witness) -> None:
     for size in (1, 2, 5, 64, 100):
         note = head(hashes(size))
-        line = witness.cosign(note, proof(hashes(size), witness.remembered_size()))
+        line = cosign(witness, note, proof(hashes(size), witness.remembered_size()))
         signed = SignedCheckpoint.parse(note + line)
         assert signed.check_witness(VerifierKey.of(WITNESS, COSIGNATURE)) == NOW_S
         assert witness.remembered_size() == size
@@ -54,38 +60,65 @@ def test_a_growing_log_is_cosigned_with_the_witness_own_time(witness: Witness) -
 
 def test_the_same_head_is_cosigned_again(witness: Witness) -> None:
     note = head(hashes(9))
-    assert witness.cosign(note, []) == witness.cosign(note, [])
+    assert cosign(witness, note, []) == cosign(witness, note, [])
 
 
-def test_split_view_two_heads_of_one_size(witness: Witness) -> None:
-    witness.cosign(head(hashes(9)), [])
-    with pytest.raises(EvidenceBroken, match="two different roots of one log at size 9"):
-        witness.cosign(head(hashes(9, "other")), [])
+def test_split_view_two_heads_of_one_size(witness: Witness, tmp_path: Path) -> None:
+    cosign(witness, head(hashes(9)), [])
+    other = head(hashes(9, "other"))
+    with pytest.raises(SplitView, match="two different roots of one log at size 9"):
+        cosign(witness, other, [])
+    remembered = SignedCheckpoint.parse((tmp_path / "witness/head").read_bytes())
+    (kept,) = (tmp_path / "witness/refused").iterdir()
+    refused = SignedCheckpoint.parse(kept.read_bytes())
+    for signed in (remembered, refused):  # both notes are signed by the log: that is the proof
+        signed.check_log(VerifierKey.of(LOG, ED25519))
+    assert remembered.checkpoint.root != refused.checkpoint.root
+    assert remembered.checkpoint.size == refused.checkpoint.size == 9
+
+
+def test_a_head_kept_by_an_earlier_version_is_read(witness: Witness, tmp_path: Path) -> None:
+    """It was the text alone, without signatures."""
+    (tmp_path / "witness").mkdir()
+    (tmp_path / "witness/head").write_bytes(head(hashes(9)).partition(b"\n\n")[0] + b"\n")
+    assert witness.remembered_size() == 9
+    cosign(witness, head(hashes(12)), proof(hashes(12), 9))
+
+
+def test_a_log_that_changes_its_key_is_known_by_both(tmp_path: Path) -> None:
+    keys = [VerifierKey.of(signer, ED25519) for signer in (LOG, OTHER)]
+    witness = Witness(tmp_path / "witness", WITNESS, *keys)
+    cosign(witness, head(hashes(3)), [])
+    cosign(witness, head(hashes(5), signer=OTHER), proof(hashes(5), 3))
+    assert witness.remembered_size() == 5
 
 
 def test_a_smaller_head(witness: Witness) -> None:
-    witness.cosign(head(hashes(9)), [])
-    with pytest.raises(EvidenceBroken, match="refuses a head of 8"):
-        witness.cosign(head(hashes(8)), [])
+    cosign(witness, head(hashes(9)), [])
+    for claimed in (0, 5, 8):
+        with pytest.raises(OtherSizeRemembered, match="at 9 entries"):
+            witness.cosign(head(hashes(8)), claimed, [])
+    with pytest.raises(MalformedRequest, match="cannot continue one of 9"):
+        witness.cosign(head(hashes(8)), 9, [])
 
 
 def test_a_head_signed_with_another_key(witness: Witness) -> None:
-    with pytest.raises(EvidenceBroken):
-        witness.cosign(head(hashes(9), signer=OTHER), [])
+    with pytest.raises(NotSignedByLog):
+        cosign(witness, head(hashes(9), signer=OTHER), [])
     assert witness.remembered_size() == 0
 
 
 def test_a_head_of_another_log(witness: Witness) -> None:
     stranger = KeySigner("stranger.invalid", Ed25519PrivateKey.from_private_bytes(bytes([4] * 32)))
-    with pytest.raises(EvidenceBroken, match=r"stranger\.invalid"):
-        witness.cosign(Checkpoint("stranger.invalid", 1, bytes(32)).sign(stranger), [])
+    with pytest.raises(UnknownLog, match=r"stranger\.invalid"):
+        cosign(witness, Checkpoint("stranger.invalid", 1, bytes(32)).sign(stranger), [])
 
 
 def test_the_head_is_remembered_across_a_restart(witness: Witness, tmp_path: Path) -> None:
-    witness.cosign(head(hashes(9)), [])
+    cosign(witness, head(hashes(9)), [])
     again = Witness(tmp_path / "witness", WITNESS, VerifierKey.of(LOG, ED25519))
     with pytest.raises(EvidenceBroken, match="two different roots"):
-        again.cosign(head(hashes(9, "other")), [])
+        cosign(again, head(hashes(9, "other")), [])
 
 
 def rewritten(rng: random.Random, leaves: list[bytes], old_size: int) -> list[bytes]:
@@ -113,10 +146,10 @@ def test_rewritten_logs(tmp_path: Path) -> None:
         witness = Witness(tmp_path / str(number), WITNESS, VerifierKey.of(LOG, ED25519), clock=lambda: NOW_S)
         leaves = hashes(rng.randint(1, 90), str(number))
         old_size = rng.randint(1, len(leaves))
-        witness.cosign(head(leaves[:old_size]), [])
+        cosign(witness, head(leaves[:old_size]), [])
         forged = rewritten(rng, leaves, old_size)
         with pytest.raises(EvidenceBroken):
-            witness.cosign(head(forged), proof(forged, old_size))
+            cosign(witness, head(forged), proof(forged, old_size))
         with pytest.raises(EvidenceBroken):
-            witness.cosign(head(forged), proof(leaves, old_size))
+            cosign(witness, head(forged), proof(leaves, old_size))
         assert witness.remembered_size() == old_size

@@ -207,6 +207,12 @@ def capture(image: bytes | None = None, head: dict[str, str] | None = None) -> W
     return wire("zhichao/v1/S1/cam-front/capture", body, head or capture_header(body), "image/jpeg")
 
 
+def mp4(frames: bytes = b"frames") -> bytes:
+    """Return the outer boxes of an MP4 file; no player would show it."""
+    boxes = ((b"ftyp", b"isom\0\0\2\0isomiso2"), (b"moov", b"description"), (b"mdat", frames))
+    return b"".join(struct.pack(">I4s", 8 + len(body), kind) + body for kind, body in boxes)
+
+
 def framed(topic: str, head: dict[str, Any] | bytes, body: bytes) -> Wire:
     """Return a message as it came from an MQTT 3.1.1 station."""
     text = head if isinstance(head, bytes) else json.dumps(head).encode()

@@ -34,6 +34,7 @@ from tests.unit.ingest.samples import (
     framed,
     header,
     jpeg,
+    mp4,
     weigh,
     weigh_body,
     wire,
@@ -92,6 +93,35 @@ def test_a_capture_keeps_its_bytes_and_learns_its_size() -> None:
     assert decoded.meta.sha256 == sha256_of(jpeg())
     assert (decoded.meta.width_px, decoded.meta.height_px) == (64, 48)
     assert (decoded.meta.role, decoded.meta.lane) == (CaptureRole.FRONT, 1)
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "Video/MP4; codecs=avc1", None])
+def test_a_clip_keeps_its_bytes(content_type: str | None) -> None:
+    head = capture_header(mp4(), role="clip")
+    (decoded,) = DECODER.decode(wire("zhichao/v1/S1/cam-front/capture", mp4(), head, content_type), now=NOW)
+    assert isinstance(decoded, CaptureMessage)
+    assert decoded.image == mp4()
+    assert (decoded.meta.role, decoded.meta.content_type) == (CaptureRole.CLIP, "video/mp4")
+    assert (decoded.meta.width_px, decoded.meta.height_px) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "role", "content_type", "code"),
+    [
+        (mp4(), "front", "video/mp4", RefusalCode.UNSUPPORTED_CONTENT_TYPE),
+        (mp4(), "clip", "image/jpeg", RefusalCode.UNSUPPORTED_CONTENT_TYPE),
+        (jpeg(), "front", "video/mp4", RefusalCode.UNSUPPORTED_CONTENT_TYPE),
+        (mp4(), "front", None, RefusalCode.IMAGE_UNREADABLE),
+        (jpeg(), "clip", None, RefusalCode.CLIP_UNREADABLE),
+        (jpeg(), "clip", "video/mp4", RefusalCode.CLIP_UNREADABLE),
+        (mp4()[:-1], "clip", "video/mp4", RefusalCode.CLIP_UNREADABLE),
+    ],
+)
+def test_an_image_is_no_clip_and_a_clip_no_image(
+    body: bytes, role: str, content_type: str | None, code: RefusalCode
+) -> None:
+    head = capture_header(body, role=role)
+    assert _refused(wire("zhichao/v1/S1/cam-front/capture", body, head, content_type)).code is code
 
 
 def test_a_framed_message_is_the_same_message() -> None:

@@ -41,6 +41,14 @@ _TRAILER = (CaptureRole.REAR, "皖B1234挂/990000/trailer".encode())
 _SIDE = (CaptureRole.SIDE, b"")
 
 
+def test_a_clip_is_named_and_never_read() -> None:
+    reading = read_passage(_Scripted(), [_FRONT, (CaptureRole.CLIP, _REAR[1])])
+    assert (reading.text, len(reading.captures)) == ("云A12345", 2)
+    clip = reading.captures[1]
+    assert (clip.role, clip.image_sha256) == (CaptureRole.CLIP, sha256_of(_REAR[1]))
+    assert (clip.text, clip.refusal) == (None, "a clip is not read")
+
+
 def test_the_trailers_plate_is_its_own_reading() -> None:
     reading = read_passage(_Scripted(), [_FRONT, _TRAILER, _SIDE])
     assert (reading.text, reading.confidence_ppm) == ("云A12345", 900_000)

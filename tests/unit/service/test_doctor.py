@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from evidence import Trust, load_keys
+from evidence.witness_keys import create_witness_key, published_witness_key
 from service.checks import installation
 from service.checks.finding import Finding
 from service.checks.running import check_broker
-from service.keys import ensure_keys
+from service.checks.witness import ask_witness
+from service.keys import ensure_keys, expected_trust
 from service.settings import PREFIX, BrokerKind, Settings
+from service.wiring import log_of
+from service.witness_process import WitnessOptions
+from tests.fixtures.witness import listening
 from tests.integration.service.running import free_port
 
 
@@ -118,6 +124,54 @@ def test_a_witness_of_the_same_hand_is_warned_of(settings: Settings) -> None:
     found = [one for one in installation.check_keys(settings) if one.verdict == "warning"]
     assert [one.subject for one in found] == ["witness"]
     assert str(settings.keys_root) in found[0].detail
+    assert "under the same administration" in found[0].detail
+
+
+def test_a_witness_apart_is_named_in_the_trust_file(tmp_path: Path) -> None:
+    key = published_witness_key(create_witness_key(tmp_path / "apart", "example.net/witness"))
+    settings = Settings(data=tmp_path / "data", witness_url="http://witness.example", witness_key=key)
+    ensure_keys(settings)
+    assert [str(one) for one in Trust.load(settings.trust_path).witnesses] == [key]
+    assert all(one.verdict == "fine" for one in installation.check_keys(settings))
+
+
+def test_a_witness_that_was_replaced_stays_in_the_trust_file(settings: Settings, tmp_path: Path) -> None:
+    """What it cosigned must still verify; the administrator is told that its key is at hand."""
+    own = [str(one) for one in Trust.load(settings.trust_path).witnesses]
+    settings.own_witness_root.mkdir()
+    (settings.own_witness_root / "head").write_bytes(b"")
+    key = published_witness_key(create_witness_key(tmp_path / "apart", "example.net/witness"))
+    later = _with(settings, witness_url="http://witness.example", witness_key=key)
+    trust = Trust.parse(expected_trust(later, load_keys(later.keys_root)))
+    assert [str(one) for one in trust.witnesses] == [key, *own]
+    assert installation.check_witness(later).verdict == "warning"
+
+
+def test_a_witness_that_does_not_answer_or_does_not_know_the_log_is_found(tmp_path: Path) -> None:
+    published = published_witness_key(create_witness_key(tmp_path / "keys", "example.net/witness"))
+    options = WitnessOptions(tmp_path / "keys", tmp_path / "state", (), port=free_port())
+    settings = Settings(
+        data=tmp_path / "data", witness_url=f"http://{options.host}:{options.port}", witness_key=published
+    )
+    keys = ensure_keys(settings)
+    assert ask_witness(settings) == []  # an empty log has no head to show
+    knowing = options._replace(logs=Trust.load(settings.trust_path).logs)
+    with listening(knowing):
+        log_of(settings, keys).append([bytes(32)])
+        assert [one.verdict for one in ask_witness(settings)] == ["fine"]
+    (away,) = _wrong(ask_witness(settings))
+    assert "does not answer" in away.detail
+    strangers = Settings(data=tmp_path / "strangers")
+    ensure_keys(strangers)
+    with listening(options._replace(logs=Trust.load(strangers.trust_path).logs)):
+        (unknown,) = _wrong(ask_witness(settings))
+    assert "403" in unknown.detail
+
+
+@pytest.mark.parametrize("half", [{"witness_url": "http://witness.example"}, {"witness_key": "x"}])
+def test_half_a_witness_is_found(settings: Settings, half: dict[str, object]) -> None:
+    (found,) = _wrong(installation.check_combinations(_with(settings, **half)))
+    assert found.subject == "witness"
 
 
 def test_the_law_of_today_is_the_local_days(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from domain import completeness
 from domain.errors import ConfigurationError
 from service.reference import settings_page
 from service.settings import (
@@ -129,3 +130,22 @@ def test_folders_lie_below_the_data_folder_unless_set(clean: pytest.MonkeyPatch)
 def test_without_a_database_the_message_says_what_to_do(clean: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="ZHICHAO_DATABASE_URL"):
         load_settings().require_database_url()
+
+
+def test_a_deployments_own_profiles_are_known_wherever_settings_are_read(
+    clean: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        "[[profile]]\nname = 'ours'\ntitle_zh = '本省'\nroles = ['rear']\nmin_images = 1\n"
+        "weigh_record = true\nin_force = ['certificate', 'announcement']\n"
+        "source = 'a notice'\nconfidence = 'V'\n",
+        encoding="utf-8",
+    )
+    clean.setenv("ZHICHAO_COMPLETENESS_FILE", str(path))
+    clean.setattr(completeness, "_own", {})
+    load_settings()
+    assert completeness.profile("ours").min_images == 1
+    path.write_text("[[profile]]\nname = 'ours'\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        load_settings()

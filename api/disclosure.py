@@ -1,0 +1,75 @@
+"""Giving a sealed package to somebody outside: an officer's act, signed before the first byte goes out."""
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi import Path as PathParameter
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from api.access import ChangingPerson, wiring_of
+from api.acting import signing
+from api.files import MAX_SUPPLEMENT, package_as_tar
+from cases.claims import licensed_reviewer
+from cases.review import PACKAGE_DIGEST
+from domain.acts import Act, ActKind
+from domain.errors import NotFound, RuleViolation
+from domain.ids import EventId
+from store.acts import add_act
+from store.cases import PostgresCaseBook
+from store.life import sealed_packages
+
+router = APIRouter()
+
+
+class Disclosure(BaseModel):
+    """To whom a package goes, and why."""
+
+    recipient: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=500)
+    supplement: int = Field(0, ge=0, le=MAX_SUPPLEMENT)
+
+
+@router.post("/api/v1/packages/{event_id}/disclosure", tags=["evidence"])
+async def disclose(
+    request: Request,
+    person: ChangingPerson,
+    event_id: Annotated[EventId, PathParameter(pattern="^[0-9a-f]{32}$")],
+    form: Annotated[Disclosure, Form()],
+) -> Response:
+    """Return a sealed package as a tar file, its disclosure signed and on its way into the log.
+
+    Raises
+    ------
+    NotPermitted
+        The person is no officer with a licence valid today, or their session cannot sign.
+    RuleViolation
+        Recipient or reason hold nothing readable.
+    """
+    recipient, reason = form.recipient.strip(), form.reason.strip()
+    if not (recipient and reason and recipient.isprintable() and reason.isprintable()):
+        raise RuleViolation("say in a line each to whom the package goes, and why")
+    wiring = wiring_of(request)
+    sign = await signing(wiring, person)
+    now = wiring.now()
+    async with wiring.transaction() as conn, conn.transaction():
+        who = await licensed_reviewer(PostgresCaseBook(conn), person.username, now)
+        found = {one.supplement: one for one in await sealed_packages(conn, event_id)}.get(form.supplement)
+        path = None if found is None else wiring.evidence_root / found.folder
+        if found is None or path is None or not path.is_dir():
+            raise NotFound("this passage has no sealed package")
+        act = Act(
+            act_id=f"disclosure-{secrets.token_hex(16)}",
+            kind=ActKind.DISCLOSURE,
+            officer=who.officer_id,
+            licence=who.licence,
+            event=event_id,
+            subject=found.folder,
+            reason=reason,
+            digests=((f"{found.folder}/{PACKAGE_DIGEST}", found.tagmanifest),),
+            made_at=now,
+            detail={"recipient": recipient},
+        )
+        await add_act(conn, act, sign(act))
+    return package_as_tar(path)

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Check an evidence package without the software that made it, and without a network.
+
+    python3 verify_evidence.py [--sm3] TRUST_FILE PACKAGE_FOLDER...
+
+It needs Python 3.11, `pip install cryptography`, and the command `openssl` for the time stamp. It is one
+file on purpose: read it before you believe it. It shares no line with the software it checks; both follow
+RFC 8493 (bag), 8785 (JSON), 3161 (time stamp) and 9162 (log), DSSE, and c2sp.org's notes. No key is taken
+from a package: all come from the trust file, whose SHA-256 its publisher gives you in another way. Reading
+is strict: what is signed or hashed has one spelling only. Devices' and SM2 signatures are not looked at.
+
+Exit status: 0 every layer of every package holds, 1 one does not, 2 something could not be checked.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+SECOND, LONGEST_TO_STAMP, LONGEST_TO_LOG = timedelta(seconds=1), timedelta(days=31), timedelta(days=3)
+TAGS = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}
+SEAL = {f"seal/statement.{end}" for end in ("dsse.json", "pae", "sig", "tsr")} | {"seal/entry.sha256"}
+MUST_HAVE = TAGS | SEAL | {"seal/inclusion.tlog-proof", "data/event.json", "data/arrival.json"}
+MAY_HAVE = {"tagmanifest-sha256.txt", "manifest-sm3.txt", "data/reading.json"}
+PAYLOAD = {f"data/{name}" for name in ("derived", "images", "rules", "station", "video", "wire")}
+LIFE = {"valid_from", "valid_to", "revoked_at"}
+KEY = {"name", "ed25519", "sm2", "key", "root_pem", "station", "device"}
+PAYLOAD_TYPE, STATEMENT = "application/vnd.in-toto+json", "https://in-toto.io/Statement/v1"
+DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+BAG_INFO = (
+    r"Bag-Software-Agent: zhichao evidence/1\nExternal-Identifier: ([0-9a-f]{32})\n"
+    r"Internal-Sender-Identifier: (EV-\1(?:\.s([1-9][0-9]{0,17}))?)\nPayload-Oxum: ([0-9]+\.[0-9]+)\n"
+)
+PROOF = (
+    r"c2sp\.org/tlog-proof@v1\nindex (0|[1-9][0-9]{0,18})\n((?:[^\n]+\n)*)"
+    r"\n(([^\n]+)\n([1-9][0-9]{0,18})\n([^\n]+)\n)\n((?:— [^\s+]+ [^\n]+\n){1,64})"
+)
+
+
+def expect(holds: object, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def unbase64(text: str, length: int | None = None) -> bytes:
+    data = base64.b64decode(text, validate=True)
+    expect(base64.b64encode(data).decode() == text and length in (None, len(data)), "unfit base64")
+    return data
+
+
+def document(data: bytes) -> dict[str, Any]:
+    """RFC 8785 canonical JSON of integers only: a fraction, read as text, is spelt another way."""
+    value = json.loads(data.decode(), parse_float=str, parse_constant=str)
+    spelt = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    expect(isinstance(value, dict) and spelt.encode() == data, "it is not canonical JSON")
+    return dict(value)
+
+
+def listing(data: bytes) -> dict[str, str]:
+    """Digests by path, in the form of sha256sum, sorted."""
+    lines = re.findall(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._/-]*)\n", data.decode())
+    digests = {path: digest for digest, path in lines}
+    spelt = "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
+    expect(spelt and spelt.encode() == data, "it is not made of sorted lines of sha256sum")
+    return digests
+
+
+def openssl(*arguments: object, stdin: bytes = b"") -> str:
+    try:
+        command = ["openssl", *map(str, arguments)]
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    except OSError:
+        raise NotImplementedError("the command openssl is not on this machine") from None
+    expect(done.returncode == 0, "openssl refuses it")
+    return done.stdout.decode("latin-1")
+
+
+def trusted(file: dict[str, Any]) -> dict[str, Any]:
+    """By what signatures name a key by: the key, and its entry with the dates of its life."""
+    services = [(unbase64(entry["ed25519"]), entry) for entry in file["services"]]
+    entries = [one for kind in file.values() for one in kind if isinstance(one, dict)]
+    expect(all(entry.keys() <= LIFE | KEY for entry in entries), "a key has members that nobody knows")
+    expect(file["format"] == "zhichao-trust/1", "it is no trust file")
+    keys: dict[str, Any] = {"services": {sha256(key): (key, entry) for key, entry in services}}
+    for kind in ("logs", "witnesses"):
+        keys[kind] = {}
+        for entry in (one if isinstance(one, dict) else {"key": one} for one in file[kind]):
+            name, number, encoded = entry["key"].split("+", 2)
+            keys[kind][name, bytes.fromhex(number)] = unbase64(encoded, 33)[1:], entry
+    return keys | {"authorities": file["time_authorities"]}
+
+
+def alive(entry: dict[str, str], at: datetime) -> bool:
+    """Whether what a witness saw at a time, cut to a second, counts for a key with this life."""
+    life = {name: datetime.fromisoformat(entry[name]) for name in entry.keys() & LIFE}
+    begun = at + SECOND > life.get("valid_from", at)
+    return begun and at <= life.get("valid_to", at) and at + SECOND <= life.get("revoked_at", at + SECOND)
+
+
+@contextmanager
+def layer(name: str, said: dict[str, str]) -> Iterator[None]:
+    """Note what comes of one layer. What it needs of a layer that failed is a name without a value."""
+    try:
+        yield
+        said[name] = "holds"
+    except NotImplementedError as error:
+        said[name] = f"NOT CHECKED: {error}"
+    except NameError:
+        said[name] = "not reached: it builds on one that does not hold"
+    except Exception as error:  # noqa: BLE001 - whatever bytes a package holds, the answer is a verdict
+        said[name] = f"BROKEN: {error or type(error).__name__}"
+
+
+def check(root: Path, trust: dict[str, Any], sm3: bool) -> dict[str, str]:  # noqa: PLR0915 - reads top down
+    said: dict[str, str] = {}
+
+    def read(path: str) -> bytes:
+        expect(path in files and path not in strange, f"{path} is missing, or not of the format")
+        return files[path].read_bytes()
+
+    with layer("layout", said):
+        paths = {file.relative_to(root).as_posix(): file for file in root.rglob("*")}
+        files = {path: file for path, file in paths.items() if file.is_file() and not file.is_symlink()}
+        payload = {path for path in files if path.startswith("data/")}
+        folders = {path: path.rpartition("/")[0] for path in files}
+        fits = {path for path in files if path in MUST_HAVE | MAY_HAVE or folders[path] in PAYLOAD}
+        strange = paths.keys() - fits - (set(folders.values()) & (PAYLOAD | {"data", "seal"}))
+        missing = {*MUST_HAVE, "tagmanifest-sha256.txt"} - files.keys()
+        expect(not strange and not missing, f"not of the format: {strange}; missing: {missing}")
+        expect(not root.is_symlink(), "the folder is a link")
+        expect(read("bagit.txt") == DECLARATION, "bagit.txt does not declare BagIt 1.0")
+    for manifest, algorithm in [("manifest-sm3", "sm3")] * sm3 + [("manifest", "sha256")]:
+        with layer(manifest, said):
+            listed = listing(read(f"manifest-{algorithm}.txt"))
+            expect(payload == listed.keys(), f"only listed or only there: {payload ^ listed.keys()}")
+            for path, digest in listed.items():
+                with files[path].open("rb") as file:
+                    expect(hashlib.file_digest(file, algorithm).hexdigest() == digest, f"{path} has changed")
+    with layer("tag-manifest", said):
+        tags = listing(read("tagmanifest-sha256.txt"))
+        expect(tags.keys() == TAGS | (files.keys() & {"manifest-sm3.txt"}), "it lists other files")
+        expect(all(sha256(read(path)) == digest for path, digest in tags.items()), "a tag file has changed")
+    with layer("bag-info", said):
+        info = re.fullmatch(BAG_INFO, read("bag-info.txt").decode())
+        event_id, name, supplement, oxum = info.groups() if info else ("", "", "", "")
+        expect(root.name == name, f"shown as {root.name!r}, but the package is {name!r}")
+        expect(oxum == f"{sum(files[p].stat().st_size for p in payload)}.{len(payload)}", "of another size")
+    with layer("event", said):
+        event = document(read("data/event.json"))
+        expect(event["event_id"] == event_id and event["supplement"] == int(supplement or 0), "another event")
+        originals = {one["path"]: one["sha256"] for kind in event["originals"].values() for one in kind}
+        seen = {path for path in listed if path.startswith(("data/images/", "data/video/"))}
+        there = {path: listed[path] for path in seen | originals.keys()}
+        expect(originals == there, "it names other originals than are there")
+        beside, weighing = "data/station/calibration.json", event.get("weighing")
+        used = None if weighing is None else weighing["calibration"]
+        expect((used is None) == (beside not in listed), "a calibration is missing, or there for nothing")
+        state = None if used is None else (document(read(beside)).get("version"), listed[beside])
+        expect(used is None or state == (used["version"], used["digest"]), "another calibration is there")
+        captured = datetime.fromisoformat(event["captured_at"])
+        expect(f"{captured:%Y-%m-%dT%H:%M:%S.%fZ}" == event["captured_at"], "captured at no time in UTC")
+    with layer("derived", said):
+        views, sources = event.get("derived", []), sorted(set(originals.values()))
+        beside_them = sorted(item for item in listed.items() if item[0].startswith("data/derived/"))
+        expect(sorted((v["path"], v["sha256"]) for v in views) == beside_them, "it names other views")
+        for view in views:
+            made = view["by"] and isinstance(view["by"], str) and isinstance(view["from"], list)
+            expect(made and view["from"] and set(view["from"]) <= {*sources}, "a view is of nothing here")
+        words = "\n".join(["zhichao anti-forgery 1", event_id, *sources, ""]).encode()
+        code = base64.b32encode(hashlib.sha256(words).digest()[:10]).decode()
+        shown = {"rule": "zhichao-anti-forgery/1", "code": "-".join(re.findall("....", code))}
+        expect(event.get("anti_forgery", shown if not views else 0) == shown, "another anti-forgery code")
+    with layer("predecessor", said):
+        before, number = event["predecessor"], int(supplement or 0)
+        fit = bool(re.fullmatch("[0-9a-f]{64}", before)) if number else before is None
+        expect(fit, "a supplement names its predecessor, a first package none")
+        neighbour = root.parent / f"EV-{event_id}.s{number - 1}".removesuffix(".s0")
+        if number and neighbour.exists():
+            same = sha256((neighbour / "tagmanifest-sha256.txt").read_bytes()) == before
+            expect(same, f"{neighbour.name} beside it is not the package it follows")
+    with layer("statement", said):
+        envelope = document(read("seal/statement.dsse.json"))
+        signatures = {one["keyid"]: unbase64(one["sig"]) for one in envelope["signatures"] if len(one) == 2}
+        whole = len(envelope) == 3 and 1 <= len(signatures) == len(envelope["signatures"]) <= 2
+        expect(whole and envelope["payloadType"] == PAYLOAD_TYPE, "the envelope is of another form")
+        first, message = envelope["signatures"][0]["keyid"], unbase64(envelope["payload"])
+        service_key, service = trust["services"][first]
+        pae = b"DSSEv1 %d %b %d %b" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(message), message)
+        Ed25519PublicKey.from_public_bytes(service_key).verify(signatures[first], pae)
+        beside_it = read("seal/statement.pae"), read("seal/statement.sig")
+        expect(beside_it == (pae, signatures[first]), "the files for openssl are not the envelope's")
+        statement, about = document(message), {"sha256": sha256(read("tagmanifest-sha256.txt"))}
+        subject = [{"name": "tagmanifest-sha256.txt", "digest": about}]
+        same = {name: event[name] for name in ("event_id", "supplement", "predecessor")}
+        same = {"subject": subject, "predicate": statement["predicate"] | same}
+        same |= {"_type": STATEMENT, "predicateType": "urn:x-zhichao:evidence-package:v1"}
+        expect(statement == same, "it is about another package or event")
+    with layer("time-stamp", said):
+        stamped, accuracy, authorities = check_token(root / "seal", trust["authorities"])
+    with layer("times", said):
+        expect(captured - stamped <= accuracy + SECOND, "time-stamped before it was captured")
+        late = stamped - captured > LONGEST_TO_STAMP + accuracy
+        expect(number or not late, "time-stamped too long after its capture")
+    with layer("entry", said):
+        named = ("tagmanifest-sha256.txt", "seal/statement.dsse.json", "seal/statement.tsr")
+        entry = "".join(f"{sha256(read(path))}  {path}\n" for path in named).encode()
+        expect(read("seal/entry.sha256") == entry, "it does not name these files")
+    with layer("inclusion", said):
+        proof = re.fullmatch(PROOF, read("seal/inclusion.tlog-proof").decode())
+        index, path, text, origin, size, tree, notes = proof.groups() if proof else ("",) * 7
+        node = hashlib.sha256(b"\0" + read("seal/entry.sha256")).digest()
+        at, last = int(index), int(size) - 1
+        expect(at <= last, "the entry is beyond the log's end")
+        for sibling in (unbase64(line, 32) for line in path.split("\n")[:-1]):  # RFC 9162, 2.1.3.2
+            expect(last, "the path is too long")
+            right = at & 1 or at == last
+            node = hashlib.sha256(b"\1" + (sibling + node if right else node + sibling)).digest()
+            while right and not at & 1 and at:
+                at, last = at >> 1, last >> 1
+            at, last = at >> 1, last >> 1
+        expect(last == 0 and node == unbase64(tree, 32), "the path does not lead to the log's root")
+        lines = [line.split(" ") for line in notes.split("\n")[:-1]]
+        signed_by = {(name, unbase64(code)[:4]): unbase64(code)[4:] for _, name, code in lines}
+    with layer("checkpoint", said):
+        expect(len(signed_by) == len(lines), "a key has signed twice")
+        key_name = next(name for name in signed_by if name in trust["logs"] and name[0] == origin)
+        log_key, log = trust["logs"][key_name]
+        Ed25519PublicKey.from_public_bytes(log_key).verify(signed_by[key_name], text.encode())
+    with layer("witness", said):
+        seen_by = []
+        for key_name in signed_by.keys() & trust["witnesses"].keys():
+            (key, witness), seconds = trust["witnesses"][key_name], int.from_bytes(signed_by[key_name][:8])
+            cosigned = f"cosignature/v1\ntime {seconds}\n{text}".encode()
+            Ed25519PublicKey.from_public_bytes(key).verify(signed_by[key_name][8:], cosigned)
+            seen_by.append((datetime.fromtimestamp(seconds, UTC), witness))
+        witnessed, times = min(when for when, _ in seen_by), seen_by
+    with layer("witness-time", said):
+        expect(stamped - witnessed <= accuracy + SECOND, "witnessed before it was time-stamped")
+        expect(witnessed - stamped <= LONGEST_TO_LOG + accuracy, "witnessed too long after the time stamp")
+    with layer("keys", said):
+        vouched = min(when for when, witness in times if alive(witness, when))
+        expect(alive(service, vouched) and alive(log, vouched), "a key of service or log did not live then")
+        expect(any(alive(one, vouched) for one in authorities), "the authority's root was not valid then")
+    return said
+
+
+def check_token(seal: Path, authorities: list[Any]) -> tuple[datetime, timedelta, list[Any]]:
+    """When, how exactly, and under which of these authorities, whose certificates were valid at that time."""
+    token = ("-in", seal / "statement.tsr")
+    inner = openssl("ts", "-reply", *token, "-token_out").encode("latin-1")
+    text = openssl("ts", "-reply", "-token_in", "-text", "-in", "/dev/stdin", stdin=inner)
+    ((day, fraction, year),) = re.findall(r"\nTime stamp: (.{15})\.?(\d*) (\d{4}) GMT\n", text)
+    at = datetime.strptime(f"{day}.{fraction or 0} {year} +0000", "%b %d %H:%M:%S.%f %Y %z")
+    (stated,) = re.findall(r"\nAccuracy: (.*) seconds, (.*) millis, (.*) micros\n", text) or ["000"]
+    s, ms, us = (0 if part == "unspecified" else int(part, 0) for part in stated)
+    accuracy, under = timedelta(seconds=s, milliseconds=ms, microseconds=us), []
+    over = ("-data", seal / "statement.dsse.json", *token, "-attime", int(at.timestamp()))
+    for authority in authorities:
+        with suppress(ValueError):
+            root = authority["root_pem"].encode()
+            openssl("ts", "-verify", *over, "-CAfile", "/dev/stdin", stdin=root)
+            under.append(authority)
+    expect(under and accuracy <= timedelta(hours=1), "it holds under no trusted authority, or is too coarse")
+    return at, accuracy, under
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        file, *folders = [Path(one).absolute() for one in arguments if one != "--sm3"]
+        trust, digest = trusted(json.loads(file.read_bytes())), sha256(file.read_bytes())
+        expect(folders and all(folder.is_dir() for folder in folders), "name the folders of packages")
+    except Exception as error:  # noqa: BLE001 - a trust file that is missing or of another form
+        print(f"not checked: {error}; usage: verify_evidence.py [--sm3] TRUST_FILE PACKAGE_FOLDER...")
+        return 2
+    print(f"trust file sha256 {digest}\n")
+    verdicts = []
+    for folder in folders:
+        said = check(folder, trust, "--sm3" in arguments)
+        states = {words.partition(":")[0] for words in said.values()}
+        verdicts.append(0 if states == {"holds"} else 1 if "BROKEN" in states else 2)
+        lines = [ascii(folder.name)[1:-1], *(f"  {name:13} {words}" for name, words in said.items())]
+        print(*lines, ("VERIFIED", "NOT VERIFIED", "NOT CHECKED")[verdicts[-1]], "", sep="\n")
+    return 1 if 1 in verdicts else max(verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""Verifying a package offline, layer by layer, with keys from a trust file only.
+
+Every layer catches what another misses (see docs/reference/evidence.md), so a layer that fails
+does not end the verification; those that build on it say that they were not reached. Nothing here
+raises on the content of a package: whatever its bytes, the answer is a report.
+
+A layer is a function in one of the modules here: it takes what the layers before it found, returns
+what holds as a sentence, and raises `EvidenceBroken` where it does not. Its name stands in
+`policy.LAYERS`, in order, and its function beside that name in `table.CHECKS`.
+"""
+
+import os
+from pathlib import Path
+
+from domain.errors import EvidenceBroken
+from evidence.policy import LAYERS, ON_REQUEST, Policy
+from evidence.report import Layer, Report
+from evidence.trust import Trust
+from evidence.verify.inspection import Inspection, printable
+from evidence.verify.table import CHECKS
+
+__all__ = ["verify_package"]
+
+
+def verify_package(path: Path, trust: Trust, *, policy: Policy | None = None) -> Report:
+    """Verify the package in a folder.
+
+    Parameters
+    ----------
+    path
+        The package's folder; its name must be the one the package was sealed under.
+    trust
+        Keys and roots, from outside the package.
+    policy
+        What is asked for; by default every layer but those on request.
+    """
+    policy = policy or Policy()
+    root = Path(os.path.abspath(path))
+    inspection = Inspection(root, trust, policy)
+    requested = [name for name in ON_REQUEST if name in policy.required_layers]
+    layers = []
+    for name in (*LAYERS, *requested):
+        ok, detail = True, ""
+        try:
+            detail = CHECKS[name](inspection)
+        except (EvidenceBroken, OSError) as error:
+            ok, detail = False, str(error)
+        layers.append(Layer(name, ok, printable(detail), name in policy.required_layers))
+    return Report(printable(root.name), trust.digest, layers)

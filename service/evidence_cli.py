@@ -1,0 +1,74 @@
+"""Commands on evidence packages: `zhichao evidence`; a further command is a module of its own."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from evidence import Policy, Trust, as_json, as_text, verify_package
+from evidence.policy import SM3_LAYER
+from service.command import or_not_checked
+from service.evidence_audit import audit
+from service.evidence_export import correct_command, export_command
+from service.evidence_history import history_command
+from service.evidence_mask import mask_command
+from service.evidence_recompute import recompute_command
+from service.evidence_supplement import supplement_command
+from service.retention_cli import hold_command, holds_command, release_command
+from service.settings import load_settings
+
+NOT_VERIFIED = 1
+"""Exit status of `verify` where a required layer does not hold."""
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.group("evidence")
+def evidence_group() -> None:
+    """Work with sealed evidence packages."""
+
+
+@evidence_group.command("verify")
+@click.argument("path", type=_FOLDER, nargs=-1, required=True)
+@click.option("--policy", type=_FILE, help="JSON file that says which layers must hold; without it, all.")
+@click.option("--trust", type=_FILE, help="Trust file to verify against; without it, the installation's own.")
+@click.option("--sm3", is_flag=True, help="Check the second manifest too, by SM3 (GB/T 32905).")
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON object a line for each package.")
+@or_not_checked
+def verify(
+    path: tuple[Path, ...], policy: Path | None, trust: Path | None, sm3: bool, json_wanted: bool
+) -> None:
+    """Verify the package in each folder PATH, layer by layer, offline.
+
+    The exit status is 0 if every required layer of every package holds, 1 if one does not, and 2 if it
+    could not be checked: a trust file or policy that is missing or cannot be used.
+    """
+    keys = Trust.load(trust or load_settings().trust_path)
+    wanted = Policy() if policy is None else Policy.load(policy)
+    if sm3:
+        wanted = replace(wanted, required_layers=wanted.required_layers | {SM3_LAYER})
+    verified = True
+    for package in path:
+        report = verify_package(package, keys, policy=wanted)
+        # One after the other: a thousand packages may take minutes, and the first answer is needed first.
+        click.echo(as_json(report) if json_wanted else as_text(report))
+        verified &= report.ok
+    sys.exit(0 if verified else NOT_VERIFIED)
+
+
+evidence_group.add_command(recompute_command)
+evidence_group.add_command(supplement_command)
+
+
+evidence_group.add_command(audit)
+
+
+evidence_group.add_command(history_command)
+evidence_group.add_command(export_command)
+evidence_group.add_command(correct_command)
+
+
+for _command in (hold_command, release_command, holds_command, mask_command):
+    evidence_group.add_command(_command)

@@ -1,0 +1,178 @@
+"""What an officer does with a passage's evidence from the command line: export it, correct what was done.
+
+An export is a folder that needs nothing of this installation to be checked:
+
+    EV-<id>/, EV-<id>.s<n>/      the sealed package and its supplements, byte for byte
+    statements/<index>-<what>.dsse.json, .tlog-proof
+                                 every other signed statement of its life, with its entry's proof
+    history.json                 what `zhichao evidence history --json` said of them
+    trust.sha256                 digest of the trust file it was checked against, to be compared with the one
+                                 published; no key is ever taken from an export
+    SHA256SUMS                   of all these files
+    export.dsse.json             the officer's act, which names the digest of SHA256SUMS
+
+The caller commits the act before anybody is given the folder.
+"""
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from domain.acts import Act, ActKind, SignedAct
+from domain.errors import ConfigurationError, NotFound
+from domain.ids import EventId, Sha256, sha256_of
+from evidence import Signer, Trust, leaf_hash, statement_leaf
+from evidence.acts import sign_act
+from service.evidence_history import as_json
+from service.history import Chapter, Places, tell_history
+from service.officer_at_hand import ActingOfficer
+from store.acts import add_act
+from store.connection import Connection
+from store.entry_proofs import entries_known
+from store.life import SealedPackage, event_named, life_of, sealed_packages
+
+SUMS = "SHA256SUMS"
+ACT_FILE = "export.dsse.json"
+
+
+class Desk(NamedTuple):
+    """Where and with whose keys an officer works."""
+
+    conn: Connection
+    trust: Trust
+    places: Places
+    service: Signer
+    officer: ActingOfficer
+    now: datetime
+
+
+async def export_evidence(desk: Desk, name: str, folder: Path, *, recipient: str, reason: str) -> Act:
+    """Export a passage's evidence into a new folder, in the caller's transaction; return the act.
+
+    Raises
+    ------
+    NotFound
+        Nothing sealed has this id.
+    ConfigurationError
+        The folder exists already, or cannot be written.
+    """
+    event = await event_named(desk.conn, name)
+    packages = await sealed_packages(desk.conn, event)
+    sources = [desk.places.evidence / one.folder for one in packages]
+    if not packages or not all(source.is_dir() for source in sources):
+        raise NotFound(f"the evidence of {name} is not sealed, or its files are not here")
+    try:
+        await asyncio.to_thread(_copy, sources, folder)
+        await _write_statements(desk, event, folder)
+        sums = await asyncio.to_thread(_sums, folder)
+        (folder / SUMS).write_bytes(sums)
+        act = _export(desk, event, packages, recipient=recipient, reason=reason, sums=sha256_of(sums))
+        signed = await _store(desk, act)
+        (folder / ACT_FILE).write_bytes(signed.envelope)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {folder}: {error.strerror}; name another folder") from error
+    return act
+
+
+async def correct(desk: Desk, name: str, leaf_index: int, *, reason: str) -> Act:
+    """State that an earlier act is corrected or taken back, in the caller's transaction; return the act.
+
+    Raises
+    ------
+    NotFound
+        No statement on this passage stands at this index of the log.
+    """
+    told = await tell_history(desk.conn, name, trust=desk.trust, places=desk.places)
+    found = [one for one in told.chapters if one.leaf_index == leaf_index and one.what != "officer-key"]
+    if not found:
+        raise NotFound(f"entry {leaf_index} is no statement on {name}; see `zhichao evidence history {name}`")
+    act = _correction(desk, told.event_id, found[0], reason)
+    await _store(desk, act)
+    return act
+
+
+async def _store(desk: Desk, act: Act) -> SignedAct:
+    signed = sign_act(act, desk.officer.key, desk.service)
+    await add_act(desk.conn, act, signed)
+    return signed
+
+
+async def _write_statements(desk: Desk, event: EventId, folder: Path) -> None:
+    told = await tell_history(desk.conn, event, trust=desk.trust, places=desk.places)
+    (folder / "history.json").write_text(as_json(told) + "\n", encoding="utf-8")
+    (folder / "trust.sha256").write_text(f"{desk.trust.digest}\n", encoding="ascii")
+    records = [one for one in await life_of(desk.conn, event) if one.what not in ("package", "supplement")]
+    written = [one for one in records if one.envelope]
+    hashes = [leaf_hash(statement_leaf(one.envelope)) for one in written]
+    entries = await entries_known(desk.conn, hashes)
+    statements = folder / "statements"
+    statements.mkdir()
+    for number, (record, leaf) in enumerate(zip(written, hashes, strict=True)):
+        entry = entries.get(leaf)
+        logged = entry is not None and entry.leaf_index is not None
+        place = f"{entry.leaf_index:09d}" if logged and entry is not None else f"waiting-{number}"
+        (statements / f"{place}-{record.what}.dsse.json").write_bytes(record.envelope)
+        if entry is not None and entry.proof is not None:
+            (statements / f"{place}-{record.what}.tlog-proof").write_bytes(entry.proof)
+
+
+def _export(
+    desk: Desk,
+    event: EventId,
+    packages: Sequence[SealedPackage],
+    *,
+    recipient: str,
+    reason: str,
+    sums: Sha256,
+) -> Act:
+    sealed = ((f"{one.folder}/tagmanifest-sha256.txt", one.tagmanifest) for one in packages)
+    return Act(
+        act_id=f"export-{uuid4().hex}",
+        kind=ActKind.EXPORT,
+        officer=desk.officer.key.officer,
+        licence=desk.officer.licence,
+        event=event,
+        subject=packages[0].folder,
+        reason=reason,
+        digests=((SUMS, sums), *sealed),
+        made_at=desk.now,
+        detail={"recipient": recipient, "trust_sha256": desk.trust.digest},
+    )
+
+
+def _correction(desk: Desk, event: EventId, corrected: Chapter, reason: str) -> Act:
+    return Act(
+        act_id=f"correction-{uuid4().hex}",
+        kind=ActKind.CORRECTION,
+        officer=desk.officer.key.officer,
+        licence=desk.officer.licence,
+        event=event,
+        subject=corrected.subject,
+        reason=reason,
+        digests=((corrected.what, Sha256(corrected.envelope_sha256)),),
+        made_at=desk.now,
+        corrects=Sha256(corrected.envelope_sha256),
+        detail={"entry": corrected.leaf_index},
+    )
+
+
+def _copy(sources: Sequence[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for source in sources:
+        shutil.copytree(source, folder / source.name, symlinks=True)
+
+
+def _sums(folder: Path) -> bytes:
+    files = sorted(one for one in folder.rglob("*") if one.is_file() and not one.is_symlink())
+    lines = [f"{_sha256_of_file(one)}  {one.relative_to(folder).as_posix()}\n" for one in files]
+    return "".join(lines).encode()
+
+
+def _sha256_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

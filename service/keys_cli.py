@@ -1,0 +1,129 @@
+"""Commands on the installation's keys: `zhichao keys`."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from domain.units import utc_text
+from service.command import explained, read_settings, run_to_end
+from service.device_trust import devices_registered, list_devices
+from service.key_changes import OVERLAP, ListedKey, list_keys, revoke, rotate, trust_text, write_trust
+from service.settings import Settings
+
+_TIME = click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ"])
+_WRITE = click.option(
+    "--write-trust",
+    "write",
+    is_flag=True,
+    help="Write the trust file anew too; without it, it stays as it is.",
+)
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """Have keys followed by others, revoke them, publish the trust file."""
+
+
+@keys_group.command("list")
+@explained
+def keys_list() -> None:
+    """List the keys the trust file should name, with the bounds of their lives."""
+    for key in list_keys(read_settings()):
+        click.echo(_line(key))
+
+
+@keys_group.command("rotate")
+@click.argument("role", type=click.Choice(["service", "witness"]))
+@click.option(
+    "--overlap-days",
+    type=click.IntRange(min=0),
+    default=OVERLAP.days,
+    show_default=True,
+    help="How long what the old key signed may still be witnessed.",
+)
+@click.option("--to-label", help="Label of the new pair of keys, where a token holds the service's.")
+@_WRITE
+@explained
+def keys_rotate(role: str, overlap_days: int, to_label: str | None, write: bool) -> None:
+    """Have the key of ROLE followed by a new one.
+
+    The old key signs a statement that names the new one, and the log gets it; the old key is kept, moved
+    aside. Start all processes again afterwards, with the new trust file: until then they use the old key.
+    A change that was cut off is ended by the same command.
+    """
+    settings, overlap = read_settings(), timedelta(days=overlap_days)
+    done = run_to_end(rotate(settings, role, now=datetime.now(UTC), overlap=overlap, to_label=to_label))
+    click.echo(f"the {role} key {done.ended} is followed by {done.follower}")
+    click.echo(f"what the old key signed counts if it is witnessed by {utc_text(done.valid_to)}")
+    if to_label is not None:
+        settings = settings.model_copy(update={"pkcs11_key": to_label})
+        click.echo(f"set ZHICHAO_PKCS11_KEY={to_label} for all processes before they start again")
+    _tell_of_trust(settings, write=write)
+
+
+@keys_group.command("revoke")
+@click.argument("key_id", metavar="ID")
+@click.option("--reason", required=True, help="Why; stands in the statement.")
+@click.option(
+    "--at", type=_TIME, help="From when on, UTC, like 2026-11-23T08:00:00Z; without it, from now on."
+)
+@_WRITE
+@explained
+def keys_revoke(key_id: str, reason: str, at: datetime | None, write: bool) -> None:
+    """Revoke the key whose id begins with ID.
+
+    What a witness saw before still holds; what was witnessed from then on does not. A service or witness
+    key in use is rotated first. A log's key or a time stamp authority has no follower here: with it revoked,
+    nothing sealed later verifies.
+    """
+    settings, now = read_settings(), datetime.now(UTC)
+    revoked_at = now if at is None else at.replace(tzinfo=UTC)
+    click.echo(_line(run_to_end(revoke(settings, key_id, now=now, revoked_at=revoked_at, reason=reason))))
+    _tell_of_trust(settings, write=write)
+
+
+@keys_group.command("trust-file")
+@click.option("--write", is_flag=True, help="Write it to ZHICHAO_TRUST_FILE, over the one that is there.")
+@explained
+def keys_trust_file(write: bool) -> None:
+    """Print the trust file that belongs to the installation's keys, former ones too."""
+    settings = read_settings()
+    if write:
+        _tell_of_trust(settings, write=True)
+    else:
+        click.echo(trust_text(settings), nl=False)
+
+
+@keys_group.command("devices")
+@click.option(
+    "--write", is_flag=True, help="Put them into ZHICHAO_TRUST_FILE; all else in it stays as it is."
+)
+@explained
+def keys_devices(write: bool) -> None:
+    """Print the stations' devices as a trust file lists them, by the keys in the registry.
+
+    With them in the trust file, what these devices report must be signed by these keys to be verified.
+    Devices registered with `signature = "optional"` are left out.
+    """
+    settings = read_settings()
+    if write:
+        click.echo(f"wrote {settings.trust_path}; publish it, sha256 {run_to_end(list_devices(settings))}")
+    else:
+        listed = run_to_end(devices_registered(settings))
+        click.echo(json.dumps(listed, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _tell_of_trust(settings: Settings, *, write: bool) -> None:
+    if write:
+        click.echo(f"wrote {settings.trust_path}; publish it, sha256 {write_trust(settings)}")
+    else:
+        click.echo(
+            f"{settings.trust_path} was not changed: `zhichao keys trust-file --write` writes it anew",
+            err=True,
+        )
+
+
+def _line(key: ListedKey) -> str:
+    bounds = "".join(f" {name} {bound}" for name, bound in sorted(key.life.members().items()))
+    return f"{key.role:<8} {key.key_id} {'in use' if key.in_use else 'former'}{bounds}"

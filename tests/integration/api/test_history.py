@@ -1,0 +1,358 @@
+"""The life of a case, told from signed statements: in order, and whatever does not hold is named."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cases.claims import claim
+from cases.ports import SealReport
+from cases.review import Decision, decide
+from domain.acts import Act, ActKind
+from domain.casework import Verdict
+from domain.errors import NotFound, NotPermitted
+from domain.ids import OfficerId, Sha256, sha256_of
+from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
+from evidence.acts import envelope_digest
+from evidence.dsse import Envelope, sign_envelope
+from service.evidence_history import as_json, as_text
+from service.exporting import ACT_FILE, SUMS, Desk, correct, export_evidence
+from service.history import History, Places, tell_history
+from service.officer_at_hand import ActingOfficer, acting_officer
+from service.sequencer import sequence
+from store.acts import add_act
+from store.cases import PostgresCaseBook
+from store.connection import Connection, connect
+from store.outbox import enqueue, take_log
+from store.transactions import transaction_on
+from tests.fixtures.office import PASSWORD, Office, OpenedCase
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+class Life(NamedTuple):
+    """A case with a life, and where to look at it."""
+
+    office: Office
+    case: OpenedCase
+    conn: Connection
+
+    async def told(
+        self, name: str | None = None, *, log: Path | None = None, trust: Trust | None = None
+    ) -> History:
+        """Tell it."""
+        deployment = self.office.deployment
+        places = Places(deployment.evidence, log or deployment.folder / "log")
+        name = name or self.case.case_id
+        return await tell_history(self.conn, name, trust=trust or deployment.trust, places=places)
+
+
+async def _adopt_package(conn: Connection, case: OpenedCase) -> None:
+    """Have the database know the entry with which the office sealed its one package."""
+    leaf = (case.package / "seal" / "entry.sha256").read_bytes()
+    await enqueue(conn, kind="package", subject=case.package.name, leaf=leaf)
+    await conn.execute("UPDATE log_outbox SET leaf_index = 0, logged_at = now()")
+    await conn.execute("UPDATE log_head SET tree_size = 1")
+    await conn.execute("UPDATE package SET leaf = %s, leaf_sha256 = %s", [leaf, leaf_hash(leaf)])
+
+
+async def _confirm(office: Office, case: OpenedCase, username: str) -> None:
+    sign = await office.signing_as(username)
+
+    async def verify(folder: str) -> SealReport:
+        return office.deployment.verify(office.deployment.evidence / folder)
+
+    async with office.pool.connection() as conn:
+        book = PostgresCaseBook(conn)
+        held = await claim(book, case.case_id, username=username, now=NOW)
+        shown = await book.case(case.case_id)
+        decision = Decision(
+            case_id=case.case_id,
+            username=username,
+            fencing_token=held.fencing_token,
+            version=shown.version,
+            seen=dict(await book.on_screen(shown)),
+            verdict=Verdict.CONFIRM,
+            reason=None,
+            note="",
+            plate=case.plate,
+            idempotency_key=f"{username}-0123456789abcdef",
+        )
+        await decide(book, decision, verify=verify, sign=sign, now=NOW)
+
+
+def _disclosure(case: OpenedCase) -> Act:
+    return Act(
+        act_id="disclosure-1",
+        kind=ActKind.DISCLOSURE,
+        officer=OfficerId("YN-001"),
+        licence="YN5301-001",
+        event=case.event_id,
+        subject=case.package.name,
+        reason="asked for by the party",
+        digests=(),
+        made_at=NOW + timedelta(minutes=1),
+    )
+
+
+@pytest.fixture
+async def life(office: Office, database_url: str) -> AsyncIterator[Life]:
+    """A case that two officers confirmed; its package was disclosed, and the disclosure corrected."""
+    case = await office.open_case(0)
+    conn = await connect(database_url, autocommit=True)
+    async with transaction_on(conn):
+        await _adopt_package(conn, case)
+        token = await take_log(conn)
+    assert token is not None
+    deployment = office.deployment
+    await sequence(conn, token, deployment.log, deployment.keys)
+    for username in ("limei", "wangjg"):
+        await _confirm(office, case, username)
+    sign = await office.signing_as("limei")
+    disclosed = sign(_disclosure(case))
+    correction = replace(
+        _disclosure(case),
+        act_id="correction-1",
+        kind=ActKind.CORRECTION,
+        reason="sent to the wrong party",
+        corrects=envelope_digest(disclosed.envelope),
+        made_at=NOW + timedelta(minutes=2),
+    )
+    async with transaction_on(conn):
+        await add_act(conn, _disclosure(case), disclosed)
+        await add_act(conn, correction, sign(correction))
+    await sequence(conn, token, deployment.log, deployment.keys)
+    yield Life(office, case, conn)
+    await conn.close()
+
+
+async def test_the_whole_life_is_told_in_the_order_of_the_log_and_holds(life: Life) -> None:
+    history = await life.told()
+    assert history.broken == []
+    assert [one.leaf_index for one in history.chapters] == list(range(8))
+    assert [(one.what, one.officer) for one in history.chapters] == [
+        ("package", None),
+        ("captures", None),
+        ("officer-key", "YN-001"),
+        ("review", "YN-001"),
+        ("officer-key", "YN-002"),
+        ("review", "YN-002"),
+        ("disclosure", "YN-001"),
+        ("correction", "YN-001"),
+    ]
+    reviewed, corrected = history.chapters[3], history.chapters[7]
+    assert (reviewed.licence, reviewed.reason, reviewed.at) == ("YN5301-001", "facts-clear", NOW)
+    assert corrected.corrects == history.chapters[6].envelope_sha256
+    assert all(one.witnessed_at is not None for one in history.chapters)
+    for name in (life.case.event_id, life.case.package.name):
+        assert await life.told(name) == history
+    with pytest.raises(NotFound):
+        await life.told("EV-" + "0" * 32)
+    assert "HOLDS: 8 statements" in as_text(history)
+    assert [one["leaf_index"] for one in json.loads(as_json(history))["life"]] == list(range(8))
+
+
+async def _rewritten(life: Life, folder: Path, *, at: int, keep_later: bool = True) -> Path:
+    """Write the log anew with its own key, another entry in the place of one."""
+    deployment = life.office.deployment
+    hashes = deployment.log.leaf_hashes(0, deployment.log.size)
+    hashes = [*hashes[:at], bytes(32), *hashes[at + 1 :]] if keep_later else hashes[:at]
+    witness = Witness(
+        folder / "witness", deployment.keys.witness, VerifierKey.of(deployment.keys.log, ED25519)
+    )
+    TransparencyLog(folder / "log", deployment.keys.log, witness).append(hashes)
+    return folder / "log"
+
+
+async def test_one_missing_leaf_is_named(life: Life, tmp_path: Path) -> None:
+    exchanged = await _rewritten(life, tmp_path / "exchanged", at=6)
+    history = await life.told(log=exchanged)
+    assert [(one.what, one.leaf_index) for one in history.broken] == [("disclosure", 6)]
+    assert f"BROKEN: disclosure {life.case.package.name}, entry 6" in as_text(history)
+    cut = await _rewritten(life, tmp_path / "cut", at=7, keep_later=False)
+    assert [(one.what, one.leaf_index) for one in (await life.told(log=cut)).broken] == [("correction", 7)]
+
+
+async def test_an_officers_key_whose_entry_is_gone_makes_their_acts_doubtful(
+    life: Life, tmp_path: Path
+) -> None:
+    history = await life.told(log=await _rewritten(life, tmp_path / "other", at=4))
+    assert [(one.what, one.leaf_index) for one in history.broken] == [("officer-key", 4), ("review", 5)]
+
+
+async def _overwrite(conn: Connection, table: str, envelope: bytes, where: str) -> None:
+    """Change an envelope as whoever owns the database can."""
+    for statement in (
+        f"ALTER TABLE {table} DISABLE TRIGGER USER",
+        f"ALTER TABLE {table} ENABLE TRIGGER USER",
+    ):
+        await conn.execute(statement.encode())
+        if "DISABLE" in statement:
+            change = f"UPDATE {table} SET envelope = %s WHERE {where}"  # noqa: S608
+            await conn.execute(change.encode(), [envelope])
+
+
+async def test_a_tampered_reason_is_named(life: Life) -> None:
+    row = await (await life.conn.execute("SELECT envelope FROM review WHERE round = 2")).fetchone()
+    assert row is not None
+    document = json.loads(row[0])
+    statement = Envelope.parse(row[0]).statement
+    statement["predicate"]["reason"] = "weighing-unreliable"
+    forged = sign_envelope(statement, life.office.deployment.keys.service)
+    document["payload"] = json.loads(forged)["payload"]
+    kept = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    for envelope, reason in ((kept, "does not hold"), (forged, "an officer's signature is missing")):
+        await _overwrite(life.conn, "review", envelope, "round = 2")
+        (broken,) = (await life.told()).broken
+        assert (broken.what, broken.inclusion.ok) == ("review", False)
+        assert reason in broken.signature.detail
+
+
+async def test_a_replayed_envelope_is_named(life: Life) -> None:
+    row = await (await life.conn.execute("SELECT envelope FROM act WHERE act_id = 'disclosure-1'")).fetchone()
+    assert row is not None
+    await _overwrite(life.conn, "act", bytes(row[0]), "act_id = 'correction-1'")
+    assert [one.what for one in (await life.told()).broken] == ["correction"]
+    await _overwrite(life.conn, "review", bytes(row[0]), "round = 2")
+    assert {"review", "correction"} <= {one.what for one in (await life.told()).broken}
+
+
+async def test_a_service_key_that_ended_later_still_counts_and_one_that_ended_before_does_not(
+    life: Life,
+) -> None:
+    seen = max(one.witnessed_at for one in (await life.told()).chapters if one.witnessed_at is not None)
+    document = trust_file(life.office.deployment.keys)
+    for ended, holds in ((seen + timedelta(days=1), True), (seen - timedelta(days=1), False)):
+        bounded = {**document["services"][0], "valid_to": ended.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        trust = Trust.parse(trust_bytes({**document, "services": [bounded]}))
+        history = await life.told(trust=trust)
+        assert {one.what for one in history.broken} == (
+            set() if holds else {one.what for one in history.chapters}
+        )
+
+
+async def test_what_waits_to_be_logged_is_told_as_waiting(life: Life) -> None:
+    later = replace(_disclosure(life.case), act_id="disclosure-2", reason="court")
+    async with transaction_on(life.conn):
+        await add_act(life.conn, later, (await life.office.signing_as("limei"))(later))
+    history = await life.told()
+    assert (history.broken, [one.reason for one in history.waiting]) == ([], ["court"])
+    assert history.chapters[-1].leaf_index is None
+    assert "1 not in the log yet" in as_text(history)
+
+
+async def _delete(life: Life, names: Sequence[tuple[str, Sha256]]) -> None:
+    """Delete package and reviews by an officer's act that names these digests, and log it."""
+    act = replace(
+        _disclosure(life.case),
+        act_id="deletion-1",
+        kind=ActKind.DELETION,
+        reason="retention ended",
+        digests=tuple(names),
+        made_at=NOW + timedelta(days=1),
+    )
+    signed = (await life.office.signing_as("limei"))(act)
+    async with transaction_on(life.conn):
+        await add_act(life.conn, act, signed)
+        token = await take_log(life.conn)
+    assert token is not None
+    await sequence(life.conn, token, life.office.deployment.log, life.office.deployment.keys)
+    await _overwrite(life.conn, "review", b"", "true")
+    life.case.package.rename(life.case.package.with_name("gone"))
+
+
+async def _names(life: Life) -> list[tuple[str, Sha256]]:
+    rows = await (await life.conn.execute("SELECT round, envelope FROM review ORDER BY round")).fetchall()
+    manifest = sha256_of((life.case.package / "tagmanifest-sha256.txt").read_bytes())
+    reviews = [(f"review-{number}", envelope_digest(bytes(envelope))) for number, envelope in rows]
+    return [(life.case.package.name, manifest), *reviews]
+
+
+async def test_after_a_deletion_that_names_all_of_it_the_life_still_holds(life: Life) -> None:
+    before = (await life.told()).chapters
+    await _delete(life, await _names(life))
+    history = await life.told()
+    assert history.broken == []
+    assert [one.leaf_index for one in history.chapters] == [0, 1, 2, 3, 5, 6, 7, 8]
+    kept = [one.envelope_sha256 for one in before if one.leaf_index != 4]
+    assert [one.envelope_sha256 for one in history.chapters[:-1]] == kept
+
+
+@pytest.mark.parametrize(("unnamed", "what"), [(0, "package"), (2, "review")])
+async def test_what_is_gone_without_a_deletion_that_names_it_is_named(
+    life: Life, unnamed: int, what: str
+) -> None:
+    names = await _names(life)
+    del names[unnamed]
+    await _delete(life, names)
+    assert [one.what for one in (await life.told()).broken] == [what]
+
+
+def _desk(life: Life, officer: ActingOfficer) -> Desk:
+    deployment = life.office.deployment
+    places = Places(deployment.evidence, deployment.folder / "log")
+    return Desk(life.conn, deployment.trust, places, deployment.keys.service, officer, NOW)
+
+
+async def _officer(life: Life, username: str = "limei") -> ActingOfficer:
+    service = life.office.deployment.keys.service
+    async with transaction_on(life.conn):
+        return await acting_officer(life.conn, username, PASSWORD, service=service, now=NOW)
+
+
+async def test_an_export_is_checked_with_sha256sum_and_named_in_the_history(
+    life: Life, tmp_path: Path
+) -> None:
+    folder = tmp_path / "for the court"
+    desk = _desk(life, await _officer(life))
+    async with transaction_on(life.conn):
+        act = await export_evidence(desk, life.case.case_id, folder, recipient="法院", reason="asked for")
+    sums = await asyncio.to_thread(
+        subprocess.run, ["sha256sum", "-c", SUMS], cwd=folder, capture_output=True, check=False
+    )
+    assert (sums.returncode, sums.stderr) == (0, b"")
+    assert life.office.deployment.verify(folder / life.case.package.name).ok
+    assert {one.name.split("-", 1)[1] for one in (folder / "statements").glob("*.json")} == {
+        "captures.dsse.json",
+        "review.dsse.json",
+        "disclosure.dsse.json",
+        "correction.dsse.json",
+    }
+    assert len(list((folder / "statements").glob("*.tlog-proof"))) == 5
+    assert act.digests[0] == (SUMS, sha256_of((folder / SUMS).read_bytes()))
+    assert (folder / "trust.sha256").read_text().strip() == life.office.deployment.trust.digest
+    exported = (await life.told()).chapters[-1]
+    assert (exported.what, exported.officer, exported.licence) == ("export", "YN-001", "YN5301-001")
+    assert exported.envelope_sha256 == sha256_of((folder / ACT_FILE).read_bytes())
+
+
+async def test_a_correction_names_the_entry_it_corrects_and_changes_nothing(life: Life) -> None:
+    before = (await life.told()).chapters
+    async with transaction_on(life.conn):
+        await correct(_desk(life, await _officer(life)), life.case.case_id, 5, reason="typed in haste")
+        with pytest.raises(NotFound, match="entry 2"):
+            await correct(_desk(life, await _officer(life)), life.case.case_id, 2, reason="a key")
+    history = await life.told()
+    assert history.broken == []
+    assert history.chapters[:-1] == before
+    assert history.chapters[-1].corrects == before[5].envelope_sha256
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("limei", "wrong"), ("expired", PASSWORD), ("boss", PASSWORD)]
+)
+async def test_who_is_no_licensed_officer_or_has_the_wrong_password_exports_nothing(
+    life: Life, username: str, password: str
+) -> None:
+    with pytest.raises(NotPermitted):
+        await acting_officer(
+            life.conn, username, password, service=life.office.deployment.keys.service, now=NOW
+        )

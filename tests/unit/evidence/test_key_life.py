@@ -1,0 +1,277 @@
+"""Keys that begin, end and are revoked: what they signed counts by the witness's time, and by no other."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.errors import ConfigurationError, EvidenceBroken
+from domain.units import utc_text
+from evidence import (
+    ED25519,
+    LocalTestAuthority,
+    TransparencyLog,
+    Trust,
+    VerifierKey,
+    Witness,
+    create_keys,
+    trust_bytes,
+    trust_file,
+    verify_package,
+)
+from evidence.key_life import KeyLife
+from tests.fixtures import evidence as fixtures
+from tests.fixtures.evidence import CAPTURED_AT, KEYS_MADE_AT, Deployment, contents, copy_of
+
+WITNESSED = (CAPTURED_AT + timedelta(seconds=40)).replace(microsecond=0)
+"""When the packages of `sealed_world` were witnessed; cosignatures have whole seconds."""
+
+SECOND = timedelta(seconds=1)
+PARTS = ("services", "logs", "witnesses", "time_authorities")
+
+
+def bounded(world: Deployment, part: str, **life: datetime) -> Trust:
+    """Return the deployment's trust with bounds to one of its keys."""
+    return Trust.parse(trust_bytes(with_life(trust_file(world.keys), part, **life)))
+
+
+def with_life(document: dict[str, Any], part: str, **life: datetime) -> dict[str, Any]:
+    """Return a trust file with bounds to the first key of a part."""
+    entry, *others = document[part]
+    entry = {"key": entry} if isinstance(entry, str) else entry
+    bounds = {name: utc_text(bound) for name, bound in life.items()}
+    return document | {part: [entry | bounds, *others]}
+
+
+def test_keys_without_bounds_need_none(sealed_world: Deployment, package: Path) -> None:
+    report = sealed_world.verify(package)
+    assert report.ok
+    assert {layer.name: layer.detail for layer in report.layers}["keys"].startswith(
+        "the trust file bounds no"
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_key_revoked_before_the_package_was_witnessed(
+    sealed_world: Deployment, package: Path, part: str
+) -> None:
+    for revoked_at in (WITNESSED - timedelta(days=1), WITNESSED, WITNESSED + SECOND / 2):
+        report = verify_package(package, bounded(sealed_world, part, revoked_at=revoked_at))
+        assert report.broken == ("keys",)
+        assert "was revoked at" in report.layers[-1].detail
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_key_revoked_after_the_package_was_witnessed_holds_and_says_so(
+    sealed_world: Deployment, package: Path, part: str
+) -> None:
+    for revoked_at in (WITNESSED + SECOND, WITNESSED + timedelta(days=1)):
+        report = verify_package(package, bounded(sealed_world, part, revoked_at=revoked_at))
+        assert report.ok
+        assert f"was revoked later, at {revoked_at.isoformat()}" in report.layers[-1].detail
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_package_witnessed_before_and_after_a_keys_life(
+    sealed_world: Deployment, package: Path, part: str
+) -> None:
+    for life in (
+        {"valid_from": WITNESSED + SECOND},
+        {"valid_from": WITNESSED + timedelta(days=1)},
+        {"valid_to": WITNESSED - SECOND},
+        {"valid_from": WITNESSED - timedelta(days=2), "valid_to": WITNESSED - timedelta(days=1)},
+    ):
+        assert verify_package(package, bounded(sealed_world, part, **life)).broken == ("keys",)
+    for life in (
+        {"valid_from": WITNESSED, "valid_to": WITNESSED},
+        {"valid_from": WITNESSED - timedelta(days=1), "valid_to": WITNESSED + timedelta(days=1)},
+    ):
+        assert verify_package(package, bounded(sealed_world, part, **life)).ok
+
+
+def rotated(world: Deployment, folder: Path, *, at: datetime) -> tuple[Deployment, Trust]:
+    """Return the deployment with a new service key, and the trust file that names both."""
+    after = Deployment(folder)
+    new = create_keys(folder / "new", name="test.invalid", made_at=KEYS_MADE_AT).service
+    after.keys = world.keys._replace(service=new)
+    after.authority = LocalTestAuthority(world.keys.folder, clock=lambda: after.now)
+    log_key = VerifierKey.of(world.keys.log, ED25519)
+    witness = Witness(
+        folder / "witness", world.keys.witness, log_key, clock=lambda: int(after.now.timestamp())
+    )
+    after.log = TransparencyLog(folder / "log", world.keys.log, witness)
+    document = with_life(trust_file(world.keys), "services", valid_to=at)
+    document["services"] += trust_file(after.keys)["services"]
+    return after, Trust.parse(trust_bytes(document))
+
+
+def test_old_packages_hold_with_the_trust_file_that_names_a_rotated_key(
+    sealed_world: Deployment, package: Path, tmp_path: Path
+) -> None:
+    after, trust = rotated(sealed_world, tmp_path / "after", at=WITNESSED + timedelta(days=1))
+    after.now = WITNESSED + timedelta(days=2)
+    sealed = after.seal(contents(captured_at=after.now - timedelta(seconds=30)))
+    assert verify_package(package, trust).ok
+    assert verify_package(sealed, trust).ok
+    # And the file from before the rotation does not know the new key.
+    assert "statement" in verify_package(sealed, sealed_world.trust).broken
+
+
+def test_old_key_signing_after_its_rotation_does_not_hold(sealed_world: Deployment, tmp_path: Path) -> None:
+    after, trust = rotated(sealed_world, tmp_path / "after", at=WITNESSED + timedelta(days=1))
+    after.keys = sealed_world.keys
+    after.now = WITNESSED + timedelta(days=2)
+    sealed = after.seal(contents(captured_at=after.now - timedelta(seconds=30)))
+    assert verify_package(sealed, trust).broken == ("keys",)
+
+
+def test_package_resealed_by_a_thief_of_the_service_key(
+    sealed_world: Deployment, package: Path, tmp_path: Path
+) -> None:
+    """All he cannot do is have it witnessed before the theft was told."""
+    thief, _ = rotated(sealed_world, tmp_path / "thief", at=WITNESSED)
+    thief.keys = sealed_world.keys
+    thief.now = WITNESSED + timedelta(days=4)
+    shutil.copytree(package, thief.evidence / package.name)
+    forged = thief.reseal(thief.evidence / package.name)
+    assert verify_package(forged, sealed_world.trust).ok, "nobody knows of the theft yet"
+    trust = bounded(sealed_world, "services", revoked_at=WITNESSED + timedelta(days=3))
+    assert verify_package(forged, trust).broken == ("keys",)
+    assert verify_package(package, trust).ok
+
+
+def test_package_resealed_whole_with_new_keys_fails(
+    sealed_world: Deployment, package: Path, tmp_path: Path
+) -> None:
+    forger = Deployment(tmp_path / "forger")
+    shutil.copytree(package, forger.evidence / package.name)
+    forged = forger.reseal(forger.evidence / package.name)
+    assert forger.verify(forged).ok, "the forgery is perfect but for its keys"
+    report = verify_package(forged, sealed_world.trust)
+    assert {"statement", "time-stamp", "checkpoint", "witness"} <= set(report.broken)
+
+
+def test_a_time_authority_revoked_beside_one_that_is_not(
+    sealed_world: Deployment, package: Path, tmp_path: Path
+) -> None:
+    """Another root in the file does not stand in for the one that signed."""
+    document = with_life(trust_file(sealed_world.keys), "time_authorities", revoked_at=WITNESSED)
+    stranger = Deployment(tmp_path / "stranger")
+    document["time_authorities"] += trust_file(stranger.keys)["time_authorities"]
+    for order in (1, -1):
+        document["time_authorities"] = document["time_authorities"][::order]
+        assert verify_package(package, Trust.parse(trust_bytes(document))).broken == ("keys",)
+
+
+def test_a_time_stamp_outlives_its_authoritys_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts by the token's own time: made while the certificate was valid, it holds ever after."""
+    monkeypatch.setattr(fixtures, "KEYS_MADE_AT", datetime(2010, 1, 1, tzinfo=UTC))
+    deployment = Deployment(tmp_path)
+    (certificate,) = deployment.trust.tsa_roots
+    ends = certificate.not_valid_after_utc
+    assert ends < datetime.now(UTC)
+    deployment.now = ends - timedelta(hours=1)
+    in_time = deployment.seal(contents(1, captured_at=deployment.now - timedelta(seconds=30)))
+    deployment.now = ends + timedelta(hours=1)
+    too_late = deployment.seal(contents(2, captured_at=deployment.now - timedelta(seconds=30)))
+    assert deployment.verify(in_time).ok
+    report = deployment.verify(too_late)
+    assert report.broken == ("time-stamp", "times", "witness-time")
+    assert "expired" in {layer.name: layer.detail for layer in report.layers}["time-stamp"]
+
+
+def test_a_second_witness_vouches_where_the_first_ones_key_was_revoked(
+    tmp_path: Path, deployment: Deployment
+) -> None:
+    other = Deployment(tmp_path / "other", name="second.invalid")
+    second = Witness(
+        tmp_path / "second",
+        other.keys.witness,
+        VerifierKey.of(deployment.keys.log, ED25519),
+        clock=lambda: int(deployment.now.timestamp()),
+    )
+
+    class Both:
+        """Two witnesses as one."""
+
+        def remembered_size(self) -> int:
+            """Return what both remember."""
+            return deployment.witness.remembered_size()
+
+        def cosign(self, checkpoint_note: bytes, old_size: int, proof: Sequence[bytes]) -> bytes:
+            """Return both lines."""
+            lines = [one.cosign(checkpoint_note, old_size, proof) for one in (deployment.witness, second)]
+            return b"".join(lines)
+
+    deployment.log = TransparencyLog(deployment.folder / "log", deployment.keys.log, Both())
+    package = deployment.seal(contents())
+    document = with_life(trust_file(deployment.keys), "witnesses", revoked_at=KEYS_MADE_AT)
+    assert verify_package(package, Trust.parse(trust_bytes(document))).broken == ("keys",)
+    document["witnesses"] += trust_file(other.keys)["witnesses"]
+    assert verify_package(package, Trust.parse(trust_bytes(document))).ok
+
+
+def test_the_package_cannot_bring_a_life_of_its_own(sealed_world: Deployment, tmp_path: Path) -> None:
+    """A trust file laid into the package is a file too many, and is not read."""
+    package = copy_of(sealed_world, 5, tmp_path)
+    (package / "trust.json").write_bytes(trust_bytes(trust_file(sealed_world.keys)))
+    trust = bounded(sealed_world, "services", revoked_at=WITNESSED)
+    assert set(verify_package(package, trust).broken) == {"layout", "keys"}
+
+
+def _misspelt(document: dict[str, Any]) -> None:
+    document["services"][0]["revoked"] = "2026-03-20T08:30:00Z"
+
+
+def _no_time(document: dict[str, Any]) -> None:
+    document["services"][0]["revoked_at"] = "yesterday"
+
+
+def _local_time(document: dict[str, Any]) -> None:
+    document["services"][0]["revoked_at"] = "2026-03-20T08:30:00+08:00"
+
+
+def _no_such_day(document: dict[str, Any]) -> None:
+    document["time_authorities"][0]["valid_to"] = "2026-02-30T08:30:00Z"
+
+
+def _ends_before_it_begins(document: dict[str, Any]) -> None:
+    document["logs"][0] = {
+        "key": document["logs"][0],
+        "valid_from": "2026-03-20T08:30:00Z",
+        "valid_to": "2026-03-19T08:30:00Z",
+    }
+
+
+def _twice(document: dict[str, Any]) -> None:
+    document["services"].append(document["services"][0] | {"revoked_at": "2026-03-20T08:30:00Z"})
+
+
+def _key_missing(document: dict[str, Any]) -> None:
+    document["witnesses"][0] = {"revoked_at": "2026-03-20T08:30:00Z"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_misspelt, _no_time, _local_time, _no_such_day, _ends_before_it_begins, _twice, _key_missing],
+)
+def test_a_life_that_cannot_be_read_is_refused_and_never_ignored(
+    sealed_world: Deployment, damage: Callable[[dict[str, Any]], None]
+) -> None:
+    document = trust_file(sealed_world.keys)
+    damage(document)
+    with pytest.raises(ConfigurationError, match="trust file cannot be used"):
+        Trust.parse(trust_bytes(document))
+
+
+def test_a_life_reads_back_as_it_was_written() -> None:
+    life = KeyLife(WITNESSED, WITNESSED + SECOND, WITNESSED + SECOND / 4)
+    assert KeyLife.of(life.members(), "it") == life
+    assert KeyLife.of({}, "it") == KeyLife()
+    with pytest.raises(EvidenceBroken, match="revoked"):
+        KeyLife(revoked_at=WITNESSED).check(WITNESSED, "it")

@@ -1,0 +1,227 @@
+"""The single-file verifier of the documents: short, on its own, and of one mind with ours.
+
+What it says of every attacked package is compared where those are attacked (`second_opinion`).
+"""
+
+import ast
+import json
+import os
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.units import utc_text
+from evidence import Trust, as_json, as_text, trust_bytes, verify_package
+from evidence.seal import SEAL_FILES
+from tests.components import find, require
+from tests.counts import count
+from tests.fixtures import evidence as fixtures
+from tests.fixtures.evidence import CAPTURED_AT, WITH_SM3, Deployment, contents
+from tests.fixtures.second_opinion import SINGLE_FILE, disagreement, failing, opinion, trust_of
+
+SOURCE = SINGLE_FILE.read_text("utf-8")
+
+
+def run(*arguments: object, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the file as its reader does: isolated, so that nothing of ours can be imported."""
+    return subprocess.run(
+        [sys.executable, "-I", SINGLE_FILE, *map(str, arguments)],
+        env={"PATH": os.environ["PATH"] if path is None else path, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def trust(sealed_world: Deployment, tmp_path: Path) -> Path:
+    """The trust file as it is published."""
+    require("openssl")
+    file = tmp_path / "trust.json"
+    file.write_bytes(trust_bytes(trust_of(sealed_world)))
+    return file
+
+
+def test_it_is_at_most_300_lines_and_imports_nothing_of_ours() -> None:
+    assert SOURCE.count("\n") <= 300
+    nodes = list(ast.walk(ast.parse(SOURCE)))
+    named = {
+        alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names
+    }
+    named |= {str(node.module).split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert named <= {*sys.stdlib_module_names, "cryptography"}
+
+
+def test_it_verifies_a_package_and_names_the_trust_file(
+    sealed_world: Deployment, package: Path, trust: Path
+) -> None:
+    done = run(trust, "--sm3", package)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sealed_world.trust.digest in done.stdout
+    assert "manifest-sm3  holds" in done.stdout
+    assert done.stdout.endswith("\nVERIFIED\n\n")
+
+
+def test_one_broken_package_among_several_is_status_1(package: Path, trust: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken" / package.name
+    broken.parent.mkdir()
+    package.rename(broken)
+    (broken / "data/event.json").write_bytes(b"{}")
+    done = run(trust, broken, broken)
+    assert done.returncode == 1
+    assert "NOT VERIFIED" in done.stdout
+    assert "manifest      BROKEN: data/event.json has changed" in done.stdout
+
+
+def test_without_openssl_it_says_not_checked_and_never_verified(package: Path, trust: Path) -> None:
+    done = run(trust, package, path="/nonexistent")
+    assert done.returncode == 2
+    assert "time-stamp    NOT CHECKED: the command openssl is not on this machine" in done.stdout
+    assert "\nNOT CHECKED\n" in done.stdout
+    (package / "seal/statement.sig").write_bytes(bytes(64))
+    broken = run(trust, package, path="/nonexistent")
+    assert broken.returncode == 1, "what is broken is broken, with openssl or without"
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "{", "[]", '{"format": "zhichao-trust/2"}', "\x00", "9" * 5000]
+)
+def test_a_trust_file_that_cannot_be_used_is_status_2(
+    package: Path, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "trust.json"
+    if content is not None:
+        file.write_text(content)
+    done = run(file, package)
+    assert done.returncode == 2
+    assert done.stdout.startswith("not checked: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_revocation_is_not_passed_over(
+    sealed_world: Deployment, package: Path, tmp_path: Path
+) -> None:
+    document = trust_of(sealed_world)
+    document["services"][0]["revoke_at"] = "2026-03-01T00:00:00Z"
+    file = tmp_path / "trust.json"
+    file.write_bytes(trust_bytes(document))
+    assert run(file, package).returncode == 2
+
+
+def test_a_folder_that_is_not_there_and_a_wrong_command_line_are_status_2(
+    trust: Path, tmp_path: Path
+) -> None:
+    for arguments in ((trust, tmp_path / "EV-none"), (trust,), (), (tmp_path,)):
+        assert run(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize("kind", ["services", "logs", "witnesses", "time_authorities"])
+@pytest.mark.parametrize("member", ["valid_from", "valid_to", "revoked_at"])
+@pytest.mark.parametrize("offset_s", [-3600, -1, 0, 1, 2, 3600])
+def test_it_judges_the_life_of_keys_as_we_do(
+    sealed_world: Deployment, package: Path, kind: str, member: str, offset_s: int
+) -> None:
+    """Every kind of key, each bound, around the very second at which the witness saw the entry."""
+    document: dict[str, Any] = trust_of(sealed_world)
+    entry = document[kind][0]
+    witnessed_at = (CAPTURED_AT + timedelta(seconds=40)).replace(microsecond=0)
+    document[kind][0] = ({"key": entry} if isinstance(entry, str) else entry) | {
+        member: utc_text(witnessed_at + timedelta(seconds=offset_s))
+    }
+    report = verify_package(package, Trust.parse(trust_bytes(document)), policy=WITH_SM3)
+    said = opinion(package, document, sm3=True)
+    assert not disagreement(report, said)
+    assert report.ok == ("keys" not in failing(said))
+
+
+def test_a_token_still_counts_after_its_certificate_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates need to have been valid when the token was made, not when it is read."""
+    require("openssl")
+    made_at = datetime(2014, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(fixtures, "KEYS_MADE_AT", made_at)
+    past = Deployment(tmp_path)
+    past.now = made_at + timedelta(days=30)
+    package = past.seal(contents(1, captured_at=past.now))
+    assert past.verify(package).ok
+    assert failing(opinion(package, trust_of(past))) == set()
+
+
+def test_a_token_from_after_its_certificate_ended_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("openssl")
+    made_at = datetime(2014, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(fixtures, "KEYS_MADE_AT", made_at)
+    past = Deployment(tmp_path)
+    past.now = made_at + timedelta(days=3660)
+    package = past.seal(contents(1, captured_at=past.now))
+    assert "time-stamp" in past.verify(package).broken
+    assert "time-stamp" in failing(opinion(package, trust_of(past)))
+
+
+def test_a_sample_of_bit_flips_is_detected_by_it_too(sealed_world: Deployment, package: Path) -> None:
+    require("openssl")
+    rng = random.Random(21)
+    trust = trust_of(sealed_world)
+    files = sorted(path for path in package.rglob("*") if path.is_file())
+    for _ in range(count(1_000, reduced=40)):
+        path = rng.choice([rng.choice(files), package / "seal" / rng.choice(SEAL_FILES)])
+        original = path.read_bytes()
+        flipped = bytearray(original)
+        flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+        path.write_bytes(flipped)
+        said = opinion(package, trust)
+        assert failing(said), path
+        assert not disagreement(sealed_world.verify(package), said), path
+        path.write_bytes(original)
+    assert not failing(opinion(package, trust))
+
+
+def test_packages_of_any_bytes_get_an_answer(package: Path, sealed_world: Deployment) -> None:
+    """Garbage in place of any file: an answer, never an error."""
+    require("openssl")
+    rng = random.Random(22)
+    trust = trust_of(sealed_world)
+    garbage = (b"", b"\xff\xfe", b"[" * 3000, b"{}", b"null", b"5", rng.randbytes(300))
+    files = sorted(path for path in package.rglob("*") if path.is_file())
+    pairs = [(path, data) for path in files for data in garbage]
+    for path, data in rng.sample(pairs, count(len(pairs), reduced=40)):
+        original = path.read_bytes()
+        path.write_bytes(data)
+        assert failing(opinion(package, trust)), (path, data)
+        path.write_bytes(original)
+
+
+def test_names_that_would_write_to_the_terminal_are_shown_and_not_obeyed(
+    sealed_world: Deployment, package: Path, trust: Path
+) -> None:
+    """A file, and the folder itself, named by bytes that are no text and by an escape sequence."""
+    strange = os.fsdecode(b"\xff\x1b[2J\nVERIFIED")
+    (package / "data/images" / strange).write_bytes(b"")
+    shown = package.rename(package.with_name(f"EV-{strange}"))
+    done = run(trust, shown)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\x1b" not in done.stdout
+    assert "\nVERIFIED" not in done.stdout
+    ours = as_text(sealed_world.verify(shown))
+    assert "\x1b" not in ours
+    assert "\nVERIFIED" not in ours
+    assert as_json(sealed_world.verify(shown)).encode()
+
+
+def test_json_output_of_ours_names_the_layers_it_names(sealed_world: Deployment, package: Path) -> None:
+    """Both list the same layers, but the one the single file leaves to others."""
+    if find("openssl") is None:
+        pytest.skip("openssl is not installed")
+    named = [layer.name for layer in sealed_world.verify(package, policy=WITH_SM3).layers]
+    alone = opinion(package, trust_of(sealed_world), sm3=True)
+    assert set(named) - set(alone) <= {"device"}
+    assert set(alone) <= set(named)
+    assert json.dumps(alone)
