@@ -50,7 +50,8 @@ class SealChecks:
     def _check(self, folder: str, anew: bool) -> SealReport:
         path = (self._root / folder).resolve()
         if path.parent != self._root or not path.is_dir():
-            return MissingPackage((MissingLayer("package", f"the folder {folder} is not there"),))
+            detail = f"the folder {folder} is not there; `zhichao evidence history` tells if a rule deleted it"
+            return MissingPackage((MissingLayer("package", detail),))
         stamp = _stamp(path)
         with self._lock:
             remembered = self._remembered.get(folder)

@@ -57,6 +57,8 @@ async def _next(shop: Workshop, event_id: EventId, last: Package) -> Package | N
         return None
     async with transaction(shop.pool) as conn:
         hit = await lock_hit(conn, event_id)
+        if await lock_latest_package(conn, event_id) is None:
+            return None  # deleted at the end of its retention, meanwhile
         requests = tuple(await requests_of(conn, event_id, number))
         return await build_package(
             conn,
@@ -78,6 +80,8 @@ async def _begin(shop: Workshop, last: Package, event_id: EventId, made: PlateRe
     number = last.supplement + 1
     async with transaction(shop.pool) as conn:
         await lock_hit(conn, event_id)
+        if await lock_latest_package(conn, event_id) is None:
+            return None  # deleted at the end of its retention, meanwhile
         stored = await reading_of(conn, event_id, supplement=number)
         if stored is not None:
             return stored

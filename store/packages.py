@@ -84,13 +84,15 @@ async def lock_package(conn: Connection, event_id: EventId, supplement: int = 0)
 
 
 async def lock_latest_package(conn: Connection, event_id: EventId) -> Package | None:
-    """Return an event's last package, a supplement or the first, and hold its row; None where none was built.
+    """Return an event's last package, a supplement or the first, and hold its row; None where none is there.
 
-    The caller holds the hit's row, so that no later one is built meanwhile.
+    None too where it was deleted at the end of its retention: nothing follows it. The caller holds the
+    hit's row, so that no later one is built meanwhile.
     """
     async with conn.cursor(row_factory=class_row(Package)) as cursor:
         await cursor.execute(
-            _SELECT + "WHERE package.event_id = %s ORDER BY supplement DESC LIMIT 1 FOR UPDATE OF package",
+            _SELECT + "WHERE package.event_id = %s AND package.deletion_id IS NULL "
+            "ORDER BY supplement DESC LIMIT 1 FOR UPDATE OF package",
             [event_id],
         )
         return await cursor.fetchone()

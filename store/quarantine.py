@@ -77,23 +77,26 @@ async def quarantined(conn: Connection, quarantine_id: int) -> Quarantined:
 
 
 async def quarantined_payload(conn: Connection, blobs: BlobStore, quarantine_id: int) -> bytes:
-    """Return exactly what was sent; errors as `quarantined` and `BlobStore.get`."""
+    """Return exactly what was sent; errors as `quarantined` and `BlobStore.get`, NotFound once erased."""
     cursor = await conn.execute(
-        "SELECT payload, payload_sha256 FROM quarantine WHERE quarantine_id = %s", [quarantine_id]
+        "SELECT payload, payload_sha256, erased_at FROM quarantine WHERE quarantine_id = %s", [quarantine_id]
     )
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"nothing in quarantine has the id {quarantine_id}")
+    if row[2] is not None:
+        raise NotFound(f"what message {quarantine_id} said was erased at the end of its retention")
     payload: bytes | None = row[0]
     return blobs.get(row[1]) if payload is None else payload
 
 
 async def unresolved(conn: Connection, *, code: str | None = None) -> list[int]:
-    """Return the ids of refused messages not accepted since, in the order they came; of one code, or all."""
+    """Return the ids of refused messages not accepted or erased since, as they came; of one code, or all."""
     cursor = await conn.execute(
         """
         SELECT quarantine_id FROM quarantine
-        WHERE resolved_at IS NULL AND (%(code)s::text IS NULL OR code = %(code)s) ORDER BY quarantine_id
+        WHERE resolved_at IS NULL AND erased_at IS NULL AND (%(code)s::text IS NULL OR code = %(code)s)
+        ORDER BY quarantine_id
         """,
         {"code": code},
     )
@@ -106,18 +109,20 @@ async def lock_unresolved(conn: Connection, blobs: BlobStore, quarantine_id: int
     Raises
     ------
     NotFound
-        Nothing in quarantine has this id, or it was accepted meanwhile.
+        Nothing in quarantine has this id, or it was accepted or erased meanwhile.
     """
     cursor = await conn.execute(
         """
         SELECT topic, content_type, properties, received_at, payload, payload_sha256 FROM quarantine
-        WHERE quarantine_id = %s AND resolved_at IS NULL FOR UPDATE
+        WHERE quarantine_id = %s AND resolved_at IS NULL AND erased_at IS NULL FOR UPDATE
         """,
         [quarantine_id],
     )
     row = await cursor.fetchone()
     if row is None:
-        raise NotFound(f"nothing in quarantine has the id {quarantine_id}, or it was accepted meanwhile")
+        raise NotFound(
+            f"nothing in quarantine has the id {quarantine_id}, or it was accepted meanwhile, or erased"
+        )
     topic, content_type, properties, received_at, payload, payload_sha256 = row
     return Wire(
         topic=topic,

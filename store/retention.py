@@ -67,6 +67,7 @@ JOIN LATERAL (SELECT max(k.completed_at) AS sealed_at, bool_and(k.state = 'compl
 LEFT JOIN case_file c ON c.event_id = h.event_id
 WHERE h.deletion_id IS NULL AND h.state IN ('sealed', 'incomplete', 'open')
     AND coalesce(c.state, '') = %(state)s AND greatest(sealed.sealed_at, c.updated_at) < %(before)s
+    AND NOT EXISTS (SELECT FROM supplement_request s WHERE s.event_id = h.event_id AND s.supplement IS NULL)
     AND NOT EXISTS (SELECT FROM held_event e WHERE e.event_id = h.event_id)
 """
 

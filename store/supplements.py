@@ -26,7 +26,8 @@ async def request_supplement(conn: Connection, event_id: EventId, request: Suppl
     cursor = await conn.execute(
         """
         INSERT INTO supplement_request (event_id, reason, note)
-        SELECT event_id, %s, %s FROM package WHERE event_id = %s AND supplement = 0
+        SELECT event_id, %s, %s FROM package
+        WHERE event_id = %s AND supplement = 0 AND deletion_id IS NULL
         """,
         [request.reason, request.note, event_id],
     )

@@ -29,12 +29,15 @@ from service.history import Places, tell_history
 from service.officer_at_hand import ActingOfficer, acting_officer
 from service.pipeline import complete, settle
 from service.retention import Keeper, retain, stating, what_is_due
+from service.supplementing import supplement
 from store import retention as rows
 from store.blob_deletion import GRACE
 from store.holds import HoldKind, hold_of, holds, place_hold, release_hold
 from store.intake import store_batch
 from store.intake_batch import StoreOutcome
 from store.officer_keys import key_statements
+from store.quarantine import lock_unresolved, quarantined_payload, unresolved
+from store.supplements import SupplementRequest, request_supplement
 from store.transactions import transaction
 from tests.fixtures.bench import EVENT, EXPECTED, ROLES, Bench, images_of, overdue
 from tests.integration.store.messages import batch, capture, passage, refusal, waveform_passage
@@ -366,6 +369,40 @@ async def test_files_that_are_gone_without_an_act_are_told_as_broken(bench: Benc
     async with transaction(bench.shop.pool) as conn:
         told = await tell_history(conn, EVENT, trust=bench.shop.seals.trust, places=places)
     assert [chapter.what for chapter in told.broken] == ["package"]
+
+
+async def test_what_a_message_said_is_neither_handed_out_nor_replayed_once_erased(bench: Bench) -> None:
+    # Its bytes are an image's too, which is kept: the digest alone must not lead to it.
+    image = capture(1, image=b"x" * 70_000)
+    await bench.arrive(passage(1), image, refusal(3, payload=b"x" * 70_000))
+    number = (await asked(bench, "SELECT quarantine_id FROM quarantine"))[0][0]
+    await deleted(bench, 30)
+    assert bench.shop.blobs.get(image.blob_sha256)
+    async with transaction(bench.shop.pool) as conn:
+        with pytest.raises(NotFound, match="erased"):
+            await quarantined_payload(conn, bench.shop.blobs, number)
+        assert await unresolved(conn) == []
+        with pytest.raises(NotFound, match="erased"):
+            await lock_unresolved(conn, bench.shop.blobs, number)
+
+
+async def test_nothing_follows_a_package_that_was_deleted(bench: Bench) -> None:
+    await sealed(bench, ROLES[0])
+    await bench.arrive(capture(1, device="cam-side", role=CaptureRole.SIDE))  # late, and paired
+    await bench.log()
+    await deleted(bench, DAYS[Rule.HIT])
+    await supplement(bench.shop, EVENT)
+    assert (await count(bench, "package"), await count(bench, "reading")) == (1, 0)
+    async with transaction(bench.shop.pool) as conn:
+        with pytest.raises(NotFound, match="to be followed"):
+            await request_supplement(conn, EVENT, SupplementRequest("re-read", ""))
+
+
+async def test_evidence_that_a_supplement_was_asked_for_waits_for_it(bench: Bench) -> None:
+    await sealed(bench, ROLES[0])
+    async with transaction(bench.shop.pool) as conn:
+        await request_supplement(conn, EVENT, SupplementRequest("re-read", ""))
+    assert await deleted(bench, 36_000) == {}
 
 
 async def test_two_passages_that_share_an_image_keep_it_until_the_second_goes(bench: Bench) -> None:

@@ -1,0 +1,103 @@
+"""Passwords and acts at the command line: what happens to the signing key, and who is turned away."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cli import main
+from store.connection import connect
+from store.registry import load_registry
+from tests.fixtures.office import REGISTRY
+
+OLD, NEW, OTHER = ("an old password of hers", "a new password of hers", "what the administrator chose")
+
+
+class Installation:
+    """Runs commands on an installation with one officer, who reviews."""
+
+    def __init__(self, database_url: str, data: Path) -> None:
+        self._url = database_url
+        self._environment = {"ZHICHAO_DATABASE_URL": database_url, "ZHICHAO_DATA": str(data)}
+
+    def run(self, *arguments: str, typed: str = "") -> Result:
+        """Run a command, lines typed to its standard input."""
+        return CliRunner().invoke(main, arguments, input=typed, env=self._environment)
+
+    def signing_keys(self) -> list[tuple[str, bool]]:
+        """Return the ids of officers' keys, oldest first, and whether each is in use."""
+
+        async def rows() -> list[tuple[str, bool]]:
+            async with await connect(self._url) as conn:
+                cursor = await conn.execute(
+                    "SELECT key_id, ended_at IS NULL FROM officer_key ORDER BY made_at"
+                )
+                return [(row[0], row[1]) for row in await cursor.fetchall()]
+
+        return asyncio.run(rows())
+
+    def signs(self, password: str) -> bool:
+        """Try an act, which opens the key or makes one, and fails for want of anything to act on."""
+        options = ("--officer", "limei", "--reason", "asked for")
+        said = self.run("evidence", "hold", "0" * 32, *options, typed=f"{password}\n").output
+        assert ("is stored here" in said) != ("name or password is wrong" in said), said
+        return "is stored here" in said
+
+
+@pytest.fixture
+def installation(database_url: str, tmp_path: Path) -> Installation:
+    """An installation with its registry and the officer's account."""
+
+    async def furnish() -> None:
+        async with await connect(database_url) as conn:
+            await load_registry(conn, REGISTRY)
+
+    asyncio.run(furnish())
+    made = Installation(database_url, tmp_path)
+    created = made.run(
+        "account", "create", "limei", "--role", "reviewer", "--officer", "YN-001", typed=f"{OLD}\n"
+    )
+    assert created.exit_code == 0, created.output
+    return made
+
+
+def test_her_own_new_password_opens_the_same_key_and_the_old_one_nothing(installation: Installation) -> None:
+    assert installation.signs(OLD)
+    before = installation.signing_keys()
+    assert installation.run("account", "password", "limei", "--own", typed=f"{OTHER}\n{NEW}\n").exit_code == 1
+    changed = installation.run("account", "password", "limei", "--own", typed=f"{OLD}\n{NEW}\n")
+    assert changed.exit_code == 0, changed.output
+    assert installation.signs(NEW)
+    assert not installation.signs(OLD)
+    assert installation.signing_keys() == before
+    assert [in_use for _, in_use in before] == [True]
+
+
+def test_an_administrators_password_ends_the_key_and_the_next_sign_in_makes_another(
+    installation: Installation,
+) -> None:
+    assert installation.signs(OLD)
+    ((before, _),) = installation.signing_keys()
+    changed = installation.run("account", "password", "limei", typed=f"{OTHER}\n")
+    assert changed.exit_code == 0, changed.output
+    assert installation.signing_keys() == [(before, False)]
+    assert installation.signs(OTHER)
+    assert [in_use for _, in_use in installation.signing_keys()] == [False, True]
+
+
+def test_a_history_of_nothing_is_not_checked(installation: Installation) -> None:
+    assert installation.signs(OLD)
+    told = installation.run("evidence", "history", "EV-" + "0" * 32)
+    assert (told.exit_code, "nothing here has the id" in told.output) == (2, True)
+
+
+def test_an_export_of_nothing_leaves_nothing(installation: Installation, tmp_path: Path) -> None:
+    options = ("--officer", "limei", "--recipient", "court", "--reason", "asked for")
+    for name, password in (("court", OLD), ("thief", OTHER)):
+        folder = tmp_path / "out" / name
+        told = installation.run(
+            "evidence", "export", "EV-" + "0" * 32, str(folder), *options, typed=f"{password}\n"
+        )
+        assert told.exit_code == 1, told.output
+        assert not folder.parent.exists()
