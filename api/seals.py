@@ -50,7 +50,9 @@ class SealChecks:
     def _check(self, folder: str, anew: bool) -> SealReport:
         path = (self._root / folder).resolve()
         if path.parent != self._root or not path.is_dir():
-            detail = f"the folder {folder} is not there; `zhichao evidence history` tells if a rule deleted it"
+            detail = (
+                f"the folder {folder} is not there; `zhichao evidence history` tells if a rule deleted it"
+            )
             return MissingPackage((MissingLayer("package", detail),))
         stamp = _stamp(path)
         with self._lock:
