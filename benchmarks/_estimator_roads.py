@@ -24,7 +24,7 @@ from weigh.weighing import table_of, weigh_loads
 
 Floats = NDArray[np.float64]
 
-SEED = 20_261_123
+SEED = 20_261_125
 """Of the roads that figures are measured on; none of them was ever looked at for tuning."""
 
 REFERENCE_K = 293.15

@@ -68,14 +68,16 @@ def main(arguments: list[str]) -> Result:
 
 
 def _claims(figures: dict[str, float]) -> dict[str, bool]:
-    false = [value for name, value in figures.items() if name.startswith("false_percent")]
+    false = {name: value for name, value in figures.items() if name.startswith("false_percent")}
+    on_a = [value for name, value in false.items() if "_b" not in name]
     doubled = [
         value
         for name, value in figures.items()
         if name.startswith("detected_percent_2.0") and "_hand_" not in name
     ]
     return {
-        "good_traffic_held_at_most_0.5_percent": bool(max(false) <= 0.5),
+        "good_traffic_held_at_most_0.5_percent_on_class_a": bool(max(on_a) <= 0.5),
+        "good_traffic_held_at_most_1_percent": bool(max(false.values()) <= 1.0),
         "a_doubled_strip_held_98_in_100": bool(min(doubled) >= 98.0),
     }
 

@@ -6,8 +6,8 @@ number of threads: more than 1 GB, so that it reads memory and no cache. One thr
 memory gives, whereas ours is faster by another core: `of_memory_read` is told for `--threads`, and falls
 where another process has one of them. Peers work a vehicle at a time in one thread, as they are written, and
 are given ours in one thread to be measured against; all are the best of several rounds taken in turn. The
-scipy loop does the checks ours does; `scipy_loop_unchecked` is the same loop without them. On two busy cores
-98.7 to 142 times the scipy loop and 0.28 to 0.59 of the memory's speed were seen; the aims are 100 and 0.5.
+scipy loop does the checks ours does; `scipy_loop_unchecked` is the same loop without them. The aims are 100
+times the scipy loop and 0.5 of the memory's speed; docs/explanation/weighing.md tells what was seen.
 
 `weight_rms_percent` is what processing alone adds: every axle stands for its true load on every strip
 (no bounce, no error of the strip's own), and what is left is the baseline (an offset and slow wandering by

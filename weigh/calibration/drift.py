@@ -16,7 +16,6 @@ last bit. The mean steer axle itself moves by 1-2 % with the season: an alarm as
 does not correct anything.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,10 +23,11 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from domain.errors import ConfigurationError, InputRefused
+from domain.errors import InputRefused
 from domain.refusals import RefusalCode
+from weigh.calibration.document import read_document
 from weigh.calibration.run_length import MOST_SLACK, threshold
 
 Floats = NDArray[np.float64]
@@ -126,14 +126,7 @@ class DriftState(BaseModel):
     @classmethod
     def from_document(cls, document: Mapping[str, object]) -> Self:
         """Return the state a document says; an unfit field is refused by name."""
-        try:
-            return cls.model_validate_json(json.dumps(document))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"drift state: {field}: {first['msg']}") from None
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"drift state: not a JSON document: {error}") from None
+        return read_document(cls, document, "drift state")
 
 
 def watch(state: DriftState, steer_kg: Floats) -> DriftState:

@@ -17,12 +17,13 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_serializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
 from domain.errors import ConfigurationError
 from domain.events import SampleType
 from domain.ids import DeviceId, Sha256, StationId, sha256_of
 from domain.units import PPM, utc_text
+from weigh.calibration.document import read_document
 
 ALGORITHM: Final = "zhichao-calibration/1"
 AXLE_TYPES = ("steer", "drive", "trailer")
@@ -186,14 +187,7 @@ class CalibrationState(BaseModel):
     @classmethod
     def from_document(cls, document: Mapping[str, object]) -> Self:
         """Return the state a document says; any unknown, missing or unfit field is refused by name."""
-        try:
-            return cls.model_validate_json(json.dumps(document))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"calibration state: {field}: {first['msg']}") from None
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"calibration state: not a JSON document: {error}") from None
+        return read_document(cls, document, "calibration state")
 
     def canonical(self) -> bytes:
         """Return the one spelling of the document, which equals RFC 8785 for what it may hold."""

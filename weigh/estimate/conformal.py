@@ -26,8 +26,9 @@ FEWEST = math.ceil(COVERAGE / (1.0 - COVERAGE) - 1e-9)
 WITHOUT_PROOF = 2.0
 """Factor on u while there are fewer: caution, not statistics."""
 
-MODEL_COUNTS = 19
-"""Scores that the model is worth, where they widen the interval. Chosen on simulated roads."""
+MODEL_COUNTS = 5
+"""Scores that the model is worth, where they widen the interval. Chosen on simulated roads, none of which the
+published figures are measured on: with more, gross masses are covered by over 96 % of their intervals."""
 
 TWO_SIDED = NormalDist().inv_cdf(0.5 + COVERAGE / 2.0)
 """Half the width of the interval in standard deviations of a normal error: 1.96."""

@@ -1,12 +1,9 @@
-"""Everything compiled of the screening: the formulas, the table of keys, the pass over the records.
+"""The compiled pass over the records.
 
-The pass works in chunks that stay in the processor's nearest memory, one axle of a whole chunk after
-another and without branches, so that the compiler makes vector instructions of it. What the law says of
-a configuration is not here: a record's configuration becomes a key, and the key leads to its row of the
-readings (`weigh.screening.readings`). All arithmetic is on whole numbers, which no value that
-`weigh.screening.record_columns` admits can bring to 2^53.
-
-One module, which the compiler sees whole; the law's figures come as arguments, as they differ by day.
+It works in chunks that stay in the processor's nearest memory, one axle of a whole chunk after another and
+without branches, so that the compiler makes vector instructions of it. What the law says of a configuration
+is not here: a record's configuration becomes a key, and the key leads to its row of the readings
+(`weigh.screening.readings`). The law's figures come as arguments, as they differ by day.
 """
 # ruff: noqa: PLR0917 - compiled functions know no keyword-only arguments
 
@@ -16,19 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weigh._jit import njit
-
-PPM = 1_000_000
-WHOLE = 1_000 * PPM
-"""One, in thousandths of a part per million: the unit of k times u."""
-
-DEDUCT, BOUND, LIMIT = range(3)
+from weigh.screening._formulas import (
+    BOUND,
+    DEDUCT,
+    LIMIT,
+    after_deduction,
+    after_guard,
+    exceeds,
+    guard_factor,
+    terms,
+)
+from weigh.screening._key_table import KEY_WORDS, find_slot, home_slot
 
 CHUNK = 2_048
 """Records whose columns and notes the second memory holds; fewer make more, shorter reads."""
 MAX_AXLES = 16
-
-KEY_WORDS = 3
-"""Eight axles a word in the first two, a byte each; drive, kind and suspension in the third."""
 
 SIZE_SHIFT = 14
 LIMIT_MASK = (1 << SIZE_SHIFT) - 1
@@ -100,132 +99,6 @@ class Memory(NamedTuple):
 
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
-
-
-# Formulas
-
-
-@_compiled
-def floor_divide(whole: Any, by: Any) -> Any:
-    """Return the exact quotient, rounded down, of two numbers from 0 to below 2^53, `by` above 0.
-
-    Processors divide many floating-point numbers at once, and whole ones one after another. Both numbers
-    are exact as such; their quotient is rounded to the nearest, so that it may reach the next whole number
-    from below, and never falls below the one it is above: one step back is all that may be needed.
-    """
-    quotient = np.int64(np.float64(whole) / np.float64(by))
-    return quotient - (quotient * by > whole)
-
-
-@_compiled
-def after_deduction(measured_kg: Any, limit_kg: Any, mpe_ppm: Any, formula: Any) -> Any:
-    """Return one mass after the deduction (domain.md C6)."""
-    if formula == DEDUCT:
-        return floor_divide(max(measured_kg * (PPM - mpe_ppm), 0), PPM)
-    if formula == BOUND:
-        return floor_divide(measured_kg * PPM, PPM + mpe_ppm)
-    return max(measured_kg - floor_divide(limit_kg * mpe_ppm + PPM - 1, PPM), 0)
-
-
-@_compiled
-def guard_factor(u_ppm: Any, guard_k_milli: Any) -> Any:
-    """Return what the guard band leaves of a mass, 1 - k u, in parts of `WHOLE`."""
-    return max(WHOLE - guard_k_milli * u_ppm, 0)
-
-
-@_compiled
-def after_guard(measured_kg: Any, factor: Any) -> Any:
-    """Return one mass after the guard band."""
-    return floor_divide(measured_kg * factor, WHOLE)
-
-
-@_compiled
-def terms(mpe_ppm: Any, formula: Any) -> Any:
-    """Return a, b, c such that a mass m after the deduction is over a limit L just where m a >= L b + c.
-
-    Without a division: floor(x / y) > L says x >= (L + 1) y.
-    """
-    if formula == DEDUCT:
-        return PPM - mpe_ppm, PPM, PPM
-    if formula == BOUND:
-        return PPM, PPM + mpe_ppm, PPM + mpe_ppm
-    return PPM, PPM + mpe_ppm, PPM
-
-
-@_compiled
-def exceeds(measured_kg: Any, limit_kg: Any, a: Any, b: Any, c: Any, factor: Any) -> Any:
-    """Whether both masses, of `after_deduction` and of `after_guard`, are over the limit."""
-    return (measured_kg * a >= limit_kg * b + c) & (measured_kg * factor >= (limit_kg + 1) * WHOLE)
-
-
-@_compiled
-def adjudge_each(
-    measured_kg: Any, limit_kg: Any, mpe_ppm: Any, u_ppm: Any, formula: Any, guard_k_milli: Any, masses: Any
-) -> None:
-    """Write both masses of each measured one, (2, B)."""
-    for row in range(len(measured_kg)):
-        masses[0, row] = after_deduction(measured_kg[row], limit_kg[row], mpe_ppm[row], formula)
-        masses[1, row] = after_guard(measured_kg[row], guard_factor(u_ppm[row], guard_k_milli))
-
-
-# A hash table of keys: open addressing, the words of a key and what is known of it. A
-# key's first word is never 0, as a vehicle has axles: 0 marks an empty slot.
-
-
-@_compiled
-def home_slot(slots: Any, first: Any, second: Any, third: Any) -> Any:
-    """Return the slot where a key stands unless others came first."""
-    mixed = first * -7046029254386353131 + second * -4417276706812531889 + third * 1609587929392839161
-    mixed = (mixed ^ ((mixed >> 32) & 0xFFFFFFFF)) * -4658895280553007687
-    return (mixed >> 33) & (slots.shape[0] - 1)
-
-
-@_compiled
-def find_slot(slots: Any, first: Any, second: Any, third: Any) -> Any:
-    """Return the slot of a key, or the empty one where it would stand."""
-    slot = home_slot(slots, first, second, third)
-    while slots[slot, 0] != 0 and not (
-        slots[slot, 0] == first and slots[slot, 1] == second and slots[slot, 2] == third
-    ):
-        slot = (slot + 1) & (slots.shape[0] - 1)
-    return slot
-
-
-@_compiled
-def distinct_keys(known: Any, keys: Any, seen: Any) -> Any:
-    """Return the keys that are not in `known`, each once, in the order they come; `seen` is empty."""
-    new = np.empty_like(keys)
-    count = 0
-    for row in range(len(keys)):
-        one, two, three = keys[row, 0], keys[row, 1], keys[row, 2]
-        if known[find_slot(known, one, two, three), 0] != 0:
-            continue
-        slot = find_slot(seen, one, two, three)
-        if seen[slot, 0] == 0:
-            seen[slot, :KEY_WORDS] = keys[row]
-            new[count] = keys[row]
-            count += 1
-    return new[:count].copy()
-
-
-@_compiled
-def insert_keys(slots: Any, keys: Any, values: Any) -> None:
-    """Add keys that are not there yet, with what is known of each."""
-    for row in range(len(keys)):
-        slot = find_slot(slots, keys[row, 0], keys[row, 1], keys[row, 2])
-        slots[slot, :KEY_WORDS] = keys[row]
-        slots[slot, KEY_WORDS] = values[row]
-
-
-@_compiled
-def rehash(old: Any, slots: Any) -> None:
-    """Copy every entry into an empty table."""
-    for row in range(len(old)):
-        if old[row, 0] != 0:
-            slots[find_slot(slots, old[row, 0], old[row, 1], old[row, 2])] = old[row]
-
-
-# The pass
 
 
 @_compiled

@@ -1,7 +1,7 @@
 """From a measured mass to the mass that decides: legal deduction and guard band, the smaller of both.
 
 Integer arithmetic, rounded down at every step: a fraction of a kilogram goes to the party. Each formula
-stands once, compiled for one mass (`weigh.screening._screen_kernel`): for the arrays here and for the pass
+stands once, compiled for one mass (`weigh.screening._formulas`): for the arrays here and for the pass
 over millions of records.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.screening import Formula
-from weigh.screening._screen_kernel import BOUND, DEDUCT, LIMIT, adjudge_each
+from weigh.screening._formulas import BOUND, DEDUCT, LIMIT, adjudge_each
 from weigh.screening.columns import Ints
 
 FORMULA_CODE = {Formula.DEDUCT: DEDUCT, Formula.BOUND: BOUND, Formula.LIMIT: LIMIT}

@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.errors import InputRefused
+from domain.errors import ConfigurationError, InputRefused
 from domain.law import LimitTables
 from domain.refusals import RefusalCode
 from domain.screening import Outcome
+from weigh.screening._key_table import KEY_WORDS
 from weigh.screening._screen_kernel import (
     CONTEXT,
     DIRECTION_AT,
     DIRECTION_BITS,
-    KEY_WORDS,
     LIMIT_BITS,
     MAX_SPEED_AT,
     MPE_BITS,
@@ -101,7 +101,12 @@ _Findings = namedtuple("_Findings", tuple(_FINDINGS))  # type: ignore[misc]
 
 
 def screen_bulk(
-    columns: RecordColumns, tables: LimitTables, rule: DecisionRule, *, threads: int | None = None
+    columns: RecordColumns,
+    tables: LimitTables,
+    rule: DecisionRule,
+    *,
+    threads: int | None = None,
+    out: BulkFindings | None = None,
 ) -> BulkFindings:
     """Screen records that one set of tables applies to.
 
@@ -115,16 +120,19 @@ def screen_bulk(
     threads
         Threads to spread large batches over; as many as there are processors if None. The findings do
         not depend on it.
+    out
+        Findings of as many records to write over and return, so that batch after batch of millions needs no
+        new memory; their values are void if records are refused.
 
     Raises
     ------
     InputRefused
         A record is outside what `domain.events.WeighRecord` admits; the first such row is named.
     ConfigurationError
-        The tables lack a row.
+        The tables lack a row, or `out` is no place for these findings.
     """
     memory = memory_for(tables)
-    run = _Pass(columns, memory, rule, keep_readings=False)
+    run = _Pass(columns, memory, rule, keep_readings=False, out=out)
     _screen_all(run, memory, threads or _processors())
     return run.findings
 
@@ -152,7 +160,13 @@ class _Pass:
     """One pass over some records: what goes in and what comes out."""
 
     def __init__(
-        self, columns: RecordColumns, memory: ReadingMemory, decision: DecisionRule, *, keep_readings: bool
+        self,
+        columns: RecordColumns,
+        memory: ReadingMemory,
+        decision: DecisionRule,
+        *,
+        keep_readings: bool,
+        out: BulkFindings | None = None,
     ) -> None:
         count = len(columns)
         self.records = columns
@@ -163,7 +177,7 @@ class _Pass:
         self._memory = memory
         self._columns = _Columns(**{name: getattr(columns, name) for name in DTYPES})
         self._contexts = _context_rows(columns.contexts, decision)
-        self._findings = _Findings(**{name: np.empty(count, dtype) for name, dtype in _FINDINGS.items()})
+        self._findings = _new_findings(count) if out is None else _checked_findings(out, count)
 
     @property
     def findings(self) -> BulkFindings:
@@ -196,6 +210,23 @@ class _Pass:
         """Take over what was found of some rows."""
         for name, values in vars(other).items():
             getattr(self._findings, name)[rows] = values
+
+
+def _new_findings(count: int) -> Any:
+    return _Findings(**{name: np.empty(count, dtype) for name, dtype in _FINDINGS.items()})
+
+
+def _checked_findings(out: BulkFindings, count: int) -> Any:
+    """Return arrays to write over, if they are such as the compiled pass writes to."""
+    for name, dtype in _FINDINGS.items():
+        array = getattr(out, name)
+        fits = array.dtype == dtype and array.shape == (count,)
+        if not (fits and array.flags.c_contiguous and array.flags.writeable):
+            raise ConfigurationError(
+                f"{name} of the findings to write over is {array.dtype} of shape {array.shape}; it must be "
+                f"writable, contiguous {np.dtype(dtype)} of shape {(count,)}, as from as many records"
+            )
+    return _Findings(**vars(out))
 
 
 def _screen_all(run: _Pass, memory: ReadingMemory, threads: int) -> None:

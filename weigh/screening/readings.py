@@ -19,21 +19,18 @@ from numpy.typing import NDArray
 from domain.errors import ConfigurationError
 from domain.events import MAX_AXLES
 from domain.law import LimitTables
+from weigh.screening._key_table import KEY_WORDS, distinct_keys, insert_keys, rehash
 from weigh.screening._screen_kernel import (
     EDGES_AT_ONCE,
     GROUP_BITS,
     GROUP_WORDS,
     GROUPS_A_WORD,
     HEAD,
-    KEY_WORDS,
     LIMIT_MASK,
     NO_EDGE,
     PART_BITS,
     SIZE_SHIFT,
     Memory,
-    distinct_keys,
-    insert_keys,
-    rehash,
 )
 from weigh.screening.axle_groups import JOIN_MM, SHIFTS_MM, SPACING_ERROR_MM, TRIDEM_MM, TWIN_STEERING_MM
 from weigh.screening.columns import APART_MM, TYRES, Configurations, Ints

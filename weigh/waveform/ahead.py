@@ -17,6 +17,9 @@ _LINE = 64
 
 _INTO_L2 = 2
 
+_SHARES = 20
+"""Of a row, asked for between the steps of work on another: all at once they would wait for one another."""
+
 
 @intrinsic
 def _prefetch(_context: Any, values: Any, _index: Any) -> Any:
@@ -43,3 +46,11 @@ def ask_for(row: Any, first: int, stop: int) -> None:
     """Ask for row[first:stop] of a contiguous row."""
     for index in range(first, stop, _LINE // row.itemsize):
         _ask(row, index)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def ask_on(row: Any, first: int) -> Any:
+    """Ask for the next share of a row; return where the one after begins."""
+    stop = min(first + row.size // _SHARES, row.size)
+    ask_for(row, first, stop)
+    return stop

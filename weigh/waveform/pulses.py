@@ -12,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weigh._jit import njit
-from weigh.waveform.ahead import ask_for
+from weigh.waveform.ahead import ask_for, ask_on
 from weigh.waveform.blocks import sum_blocks
 from weigh.waveform.criteria import Criteria
+from weigh.waveform.lanes import LANES, above, bits_set, equal, lowest_bit
 from weigh.waveform.quiet import (
     CALM_VARIANCES,
     STRETCH,
     baseline,
     largest,
     level_beside,
+    loud_stretches,
+    lowest_of,
     noise_variance,
     peak_of,
     stretches,
@@ -148,44 +151,58 @@ def find_pulses(samples: Any, strips: Strips, out: Pulses) -> None:
     blocks = length // block
     groups = blocks // STRETCH
     floor = block * strips.quantum * strips.quantum / 12.0
-    fours, sums = np.empty(length // 4 + 1, np.float32), np.empty(blocks, np.float32)
-    mean, variance, where = np.empty(groups), np.empty(groups), np.empty(groups, np.int64)
+    room = (groups + LANES) // LANES * LANES
+    fours, sums = np.empty(length // 4 + 1, np.float32), np.full((room + 1) * STRETCH, np.nan, np.float32)
+    off, squares = np.empty(room, np.float32), np.empty(room, np.float32)
+    mean, variance = np.empty(groups), np.empty(groups)
+    where, before, loud = np.empty((3, groups + 1), np.int64)
     top = np.empty(MOST_PULSES, np.int64)
     for b in range(vehicles):
         for s in range(strip_count):
             number[b, s], state[b, s] = 0, LEFT_OUT
             if not in_service[s]:
                 continue
+            row = samples[b, s]
             ahead = samples[b, s + 1] if s + 1 < strip_count else samples[min(b + 1, vehicles - 1), 0]
-            sum_blocks(samples[b, s], block, zero, fours, sums)
-            bits, level = _level(
-                sums, mean, variance, where, floor, full_scale * block, rules, ahead, STRETCH * block
-            )
+            sum_blocks(row, block, zero, fours, sums, blocks, ahead)
+            bits, level, louds, asked = _level(
+                sums, blocks, off, squares, mean, variance, where, before, loud, floor, full_scale * block,
+                rules, ahead,
+            )  # fmt: skip
             state[b, s] = bits
             if bits != 0:
                 continue
             found, bits = _runs(
-                sums, mean, variance, where, top, level, block, step_s, scale[s], rules.unsteady_part,
-                b, s, area, time_s, spread_s2, begin, end, ahead,
+                sums, blocks, mean, where, before, loud[:louds], top, level, block, step_s, scale[s],
+                rules.unsteady_part, b, s, area, time_s, spread_s2, begin, end, ahead, asked,
             )  # fmt: skip
             if found == 0:
                 bits |= SILENT | (FLAT if level.calm == 0.0 and variance.max() == 0.0 else 0)
-            elif _clipped(samples[b, s], sums, top[:found], block, level.start, full_scale, where[0]):
+            elif _clipped(row, sums, top[:found], block, level.start, full_scale, where[0]):
                 bits |= CLIPPED
             number[b, s], state[b, s] = found, bits
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _level(  # noqa: PLR0917
-    sums: Any, mean: Any, variance: Any, where: Any, floor: float, end_of_scale: float, rules: Criteria,
-    ahead: Any, size: int,
+    sums: Any, blocks: int, off: Any, squares: Any, mean: Any, variance: Any, where: Any, before: Any,
+    loud: Any, floor: float, end_of_scale: float, rules: Criteria, ahead: Any,
 ) -> Any:  # fmt: skip
-    """Return what is wrong with a strip, and the level from which its pulses rise."""
-    total, lowest = stretches(sums, mean, variance, ahead, size)
+    """Return what is wrong with a strip, where its pulses begin, its loud stretches, what is asked for."""
+    asked = ask_on(ahead, ahead.size // 2)
+    total = stretches(sums, blocks, off, squares, mean, variance)
+    asked = ask_on(ahead, asked)
+    lowest = lowest_of(mean)
     noise = max(noise_variance(variance), floor)
-    peak = peak_of(sums, variance, noise)
-    noise = max(noise, (_STILLEST * max(peak - lowest, 0.0)) ** 2)
-    level, slope, quiet = baseline(mean, variance, noise, peak, where)
+    louds = loud_stretches(variance, CALM_VARIANCES * noise, loud)
+    asked = ask_on(ahead, asked)
+    peak = peak_of(sums, blocks, loud, louds)
+    least = (_STILLEST * max(peak - lowest, 0.0)) ** 2
+    if noise < least:
+        noise = least
+        louds = loud_stretches(variance, CALM_VARIANCES * noise, loud)
+    asked = ask_on(ahead, asked)
+    level, slope, quiet = baseline(mean, variance, noise, peak, where, before)
     height, sigma, tilt = max(peak - level, 0.0), np.sqrt(noise), slope / STRETCH
     bits = 0
     if not np.isfinite(total):
@@ -194,7 +211,8 @@ def _level(  # noqa: PLR0917
         bits = CLIPPED
     elif quiet == 0:
         bits = NO_QUIET_ZONE
-    return bits, _Level(
+    loud[louds] = mean.size  # what is left behind the last whole stretch
+    rises = _Level(
         quiet,
         level - tilt * 0.5 * (STRETCH - 1),
         tilt,
@@ -202,31 +220,30 @@ def _level(  # noqa: PLR0917
         max(rules.threshold_sigmas * sigma, rules.threshold_peak * height),
         max(rules.edge_sigmas * sigma, rules.edge_peak * height),
     )
+    return bits, rises, louds + 1, asked
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _runs(  # noqa: PLR0917
-    sums: Any, mean: Any, variance: Any, where: Any, top: Any, level: Any, block: int, step_s: float,
-    scale: float, unsteady: float, b: int, s: int, area: Any, time_s: Any, spread_s2: Any, begin: Any,
-    end: Any, ahead: Any,
+    sums: Any, blocks: int, mean: Any, where: Any, before: Any, loud: Any, top: Any, level: Any, block: int,
+    step_s: float, scale: float, unsteady: float, b: int, s: int, area: Any, time_s: Any, spread_s2: Any,
+    begin: Any, end: Any, ahead: Any, asked: int,
 ) -> Any:  # fmt: skip
     """Find runs above the baseline; write each; return their number and state bits."""
-    blocks, groups, hint = sums.size, variance.size, 0
     found, bits, done = 0, 0, 0
-    size = STRETCH * block
-    for group in range(groups + 1):
-        ask_for(ahead, group * size + size // 2, min((group + 1) * size, ahead.size))
-        if group < groups and variance[group] <= level.calm:
-            continue
-        i, last = max(group * STRETCH, done), min((group + 1) * STRETCH, blocks)
-        while i < last:
-            if sums[i] - level.start - level.tilt * i <= level.on:
-                i += 1
-                continue
-            under, rise, hint = level_beside(mean, where[: level.quiet], group, hint)
-            first, stop = i, i + 1
-            while stop < blocks and sums[stop] - under > level.off:
-                stop += 1
+    for group in loud:
+        asked, origin = ask_on(ahead, asked), group * STRETCH
+        higher = above(sums, origin, level.start, level.tilt, level.on)
+        while done < origin + STRETCH:
+            higher &= -1 << max(done - origin, 0)
+            if higher == 0:
+                break
+            first = origin + lowest_bit(higher)
+            under, rise = level_beside(mean, where, level.quiet, before[group], group)
+            stop, more = first + 1, LANES
+            while more == LANES:  # not a number, as behind the last sum, is above nothing
+                more = lowest_bit(~above(sums, stop, under, 0.0, level.off))
+                stop += more
             while first > done and sums[first - 1] - under > level.off:
                 first -= 1
             bits |= (CUT_AT_START if first == 0 else 0) | (CUT_AT_END if stop == blocks else 0)
@@ -242,7 +259,8 @@ def _runs(  # noqa: PLR0917
                 begin[b, s, found], end[b, s, found] = first, stop
                 bits |= NO_QUIET_ZONE if abs(rise) * (stop - first) > 2.0 * unsteady * total else 0
                 found += 1
-            done = i = stop
+            done = stop
+    ask_for(ahead, asked, ahead.size)
     return found, bits
 
 
@@ -251,8 +269,8 @@ def _moments(sums: Any, under: float, first: int, stop: int) -> Any:
     """Return a pulse's sum, mean and mean square place from its first block, and its largest block."""
     total, moment, second, x, top, highest = 0.0, 0.0, 0.0, 0.0, first, sums[first]
     for k in range(first, stop):
-        if sums[k] > highest:
-            top, highest = k, sums[k]
+        top = k if sums[k] > highest else top
+        highest = sums[k] if sums[k] > highest else highest
         y = np.float64(sums[k]) - under
         total += y
         moment += x * y
@@ -290,9 +308,13 @@ def _clipped(  # noqa: PLR0917
 @njit(cache=True, error_model="numpy", nogil=True)
 def _longest_run(row: Any, first: int, stop: int, value: float) -> int:
     """Return the longest run of one value in row[first:stop]; how often it occurs at all if too seldom."""
-    run, longest, often = 0, 0, 0
-    for j in range(first, stop):  # counted many at a time; hardly any signal goes further
+    run, longest, often, j = 0, 0, 0, first
+    while j + LANES <= stop:  # hardly any signal goes further than counting
+        often += bits_set(equal(row, j, np.float32(value)))
+        j += LANES
+    while j < stop:
         often += row[j] == value
+        j += 1
     if often < _HELD:
         return often
     for j in range(first, stop):

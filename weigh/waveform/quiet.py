@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from weigh._jit import njit
-from weigh.waveform.ahead import ask_for
+from weigh.waveform.lanes import LANES, greatest, sum_stretches
 
 STRETCH = 16
 """Blocks in a stretch."""
@@ -40,64 +40,89 @@ _BESIDE = 4
 """Quiet stretches taken on each side of a pulse: their noise is then small against the pulse's own."""
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def stretches(sums: Any, mean: Any, variance: Any, ahead: Any, size: int) -> Any:
-    """Write mean and variance of each stretch of block sums, in a fixed order of summation.
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def stretches(  # noqa: PLR0917
+    sums: Any, blocks: int, off: Any, squares: Any, mean: Any, variance: Any
+) -> float:  # fmt: skip
+    """Write mean and variance of each stretch of block sums.
 
     Parameters
     ----------
-    sums : (M,) float32
-    mean, variance : (M // 16,) float64, written
-    ahead : (N,)
-        The row looked at next: the first half of each of its stretches is asked for meanwhile.
-    size
-        Samples in a stretch.
+    sums : (at least 16 of 16 stretches,) float32
+        Block sums; behind the first `blocks` anything may stand, and is worked on for nothing.
+    off, squares : (whole sixteens of stretches,) float32, written
+    mean, variance : (G,) float64, written
 
     Returns
     -------
-    A sum over everything, not finite where any sample is not; and the lowest mean.
+    A sum over everything, not finite where any sample is not; only that is to be read from it.
+
+    Notes
+    -----
+    The order of summation is fixed where it matters, in `sum_stretches`.
     """
-    reference = sums[0]
-    total, lowest = 0.0, np.inf
-    for g in range(sums.size // STRETCH):
-        o = g * STRETCH
-        ask_for(ahead, g * size, g * size + size // 2)
-        s0 = s1 = s2 = s3 = np.float32(0)
-        q0 = q1 = q2 = q3 = np.float32(0)
-        for k in range(o, o + STRETCH, 4):
-            d0, d1 = sums[k] - reference, sums[k + 1] - reference
-            d2, d3 = sums[k + 2] - reference, sums[k + 3] - reference
-            s0, s1, s2, s3 = s0 + d0, s1 + d1, s2 + d2, s3 + d3
-            q0, q1, q2, q3 = q0 + d0 * d0, q1 + d1 * d1, q2 + d2 * d2, q3 + d3 * d3
-        centre = np.float64((s0 + s1) + (s2 + s3)) / STRETCH
+    reference, groups = sums[0], mean.size
+    for g in range(0, groups, LANES):
+        sum_stretches(sums, g * STRETCH, reference, off, squares, g)
+    total = 0.0
+    for g in range(groups):
+        centre = np.float64(off[g]) / STRETCH
         mean[g] = centre + reference
-        variance[g] = max(np.float64((q0 + q1) + (q2 + q3)) / STRETCH - centre * centre, 0.0)
-        total += mean[g] + variance[g]
-        lowest = min(lowest, mean[g])
-    for k in range(sums.size // STRETCH * STRETCH, sums.size):
+        spread = np.float64(squares[g]) / STRETCH - centre * centre
+        variance[g] = spread if spread > 0.0 else 0.0
+        total += mean[g] + np.float64(squares[g])
+    for k in range(groups * STRETCH, blocks):
         total += sums[k]
-    return total, lowest
+    return total
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def lowest_of(mean: Any) -> float:
+    """Return the lowest of finite values."""
+    lowest = np.inf
+    for g in range(mean.size):
+        lowest = mean[g] if mean[g] < lowest else lowest
+    return lowest
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def peak_of(sums: Any, variance: Any, noise: float) -> float:
-    """Return the largest block sum of the stretches that are not calm; minus infinity where all are."""
-    peak = -np.inf
+def loud_stretches(variance: Any, most: float, loud: Any) -> int:
+    """Write the stretches of more than this variance to `loud` (G + 1,), in order; return their number.
+
+    Here and in `baseline` every stretch is written and only kept ones are counted: without a branch, as one
+    that goes either way costs more than the work.
+    """
+    n = 0
     for g in range(variance.size):
-        if variance[g] > CALM_VARIANCES * noise:
-            peak = max(peak, largest(sums, g * STRETCH, (g + 1) * STRETCH))
-    if variance.size * STRETCH < sums.size:
-        peak = max(peak, largest(sums, variance.size * STRETCH, sums.size))
+        loud[n] = g
+        n += not variance[g] <= most
+    return n
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def peak_of(sums: Any, blocks: int, loud: Any, louds: int) -> float:
+    """Return the largest block sum of loud stretches and of the rest behind; minus infinity without any."""
+    peak = -np.inf
+    for n in range(louds):
+        here = greatest(sums, loud[n] * STRETCH)
+        peak = here if here > peak else peak
+    for k in range(blocks // STRETCH * STRETCH, blocks):
+        peak = max(peak, np.float64(sums[k]))
     return peak
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"nnan", "ninf", "nsz", "reassoc"})
-def largest(values: Any, first: int, stop: int) -> float:
-    """Return the largest of values[first:stop], all finite; the order of comparing cannot matter."""
-    top = values[first]
+@njit(cache=True, error_model="numpy", nogil=True)
+def largest(values: Any, first: int, stop: int) -> Any:
+    """Return the largest of values[first:stop], all finite."""
+    if stop - first >= LANES:
+        top = greatest(values, stop - LANES)
+        for j in range(first, stop - LANES, LANES):
+            top = max(top, greatest(values, j))
+        return top
+    top = np.float64(values[first])
     for j in range(first + 1, stop):
-        top = values[j] if values[j] > top else top
-    return np.float64(top)
+        top = max(top, np.float64(values[j]))
+    return top
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -106,18 +131,29 @@ def noise_variance(variance: Any) -> float:
     a = b = c = np.inf
     for g in range(0, variance.size, max(variance.size // _LOOKED_AT, 1)):
         v = variance[g]
-        if v < a:
-            a, b, c = v, a, b
-        elif v < b:
-            b, c = v, b
-        elif v < c:
-            c = v
+        above_a = v if v > a else a
+        a = v if v < a else a
+        above_b = above_a if above_a > b else b
+        b = above_a if above_a < b else b
+        c = above_b if above_b < c else c
     third = c if c < np.inf else (b if b < np.inf else a)
     return third * _THIRD_OF_MANY * _THIRD_OF_MANY
 
 
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def _lowest_calm(mean: Any, variance: Any, most: float) -> float:
+    """Return the lowest mean of the stretches of no more than this variance, infinite without any."""
+    lowest = np.inf
+    for g in range(mean.size):
+        here = mean[g] if variance[g] <= most else np.inf
+        lowest = here if here < lowest else lowest
+    return lowest
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def baseline(mean: Any, variance: Any, noise: float, peak: float, where: Any) -> Any:
+def baseline(  # noqa: PLR0917
+    mean: Any, variance: Any, noise: float, peak: float, where: Any, before: Any
+) -> Any:  # fmt: skip
     """Return (level, slope, number) of a straight line through the quiet stretches.
 
     Parameters
@@ -127,24 +163,25 @@ def baseline(mean: Any, variance: Any, noise: float, peak: float, where: Any) ->
         Variance of block sums when unloaded.
     peak
         Largest block sum, or minus infinity.
-    where : (G,) int64, written: the quiet stretches, in order
+    where : (G + 1,) int64, written: the quiet stretches, in order
+    before : (G + 1,) int64, written: how many quiet stretches lie before each
 
     Returns
     -------
     Level in block sums at stretch 0, its rise a stretch, and the number of quiet stretches, 0 if too few.
     """
-    groups = mean.size
-    lowest = np.inf
-    for g in range(groups):
-        if variance[g] <= CALM_VARIANCES * noise and mean[g] < lowest:
-            lowest = mean[g]
+    groups, most = mean.size, CALM_VARIANCES * noise
+    lowest = _lowest_calm(mean, variance, most)
     highest = lowest + max(_LEVEL_SIGMAS * np.sqrt(noise), _LEVEL_PEAK * max(peak - lowest, 0.0))
-    n, sx, sy, sxx, sxy = 0, 0.0, 0.0, 0.0, 0.0
+    n, sx, sxx, sy, sxy = 0, 0, 0, 0.0, 0.0
     for g in range(groups):
-        if variance[g] <= CALM_VARIANCES * noise and mean[g] <= highest:
-            y = mean[g] - lowest
-            where[n] = g
-            n, sx, sy, sxx, sxy = n + 1, sx + g, sy + y, sxx + g * g, sxy + g * y
+        quiet = (variance[g] <= most) & (mean[g] <= highest)
+        y = mean[g] - lowest if quiet else 0.0
+        where[n] = g
+        before[g] = n
+        n, sx, sxx = n + quiet, sx + quiet * g, sxx + quiet * g * g
+        sy, sxy = sy + y, sxy + g * y
+    before[groups] = n
     if n < _LEAST_STRETCHES or n < _LEAST_SHARE * groups:
         return 0.0, 0.0, 0
     slope = 0.0
@@ -154,38 +191,35 @@ def baseline(mean: Any, variance: Any, noise: float, peak: float, where: Any) ->
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def level_beside(mean: Any, where: Any, at: int, hint: int) -> Any:
+def level_beside(mean: Any, where: Any, quiet: int, before: int, at: int) -> Any:
     """Return the unloaded level under a pulse, and how far the two sides of it differ.
 
     Parameters
     ----------
     mean : (G,), of block sums by stretch
-    where : (Q,), the quiet stretches
+    where : (at least `quiet`,), the quiet stretches
+    before
+        How many of them lie before the stretch in which the pulse was met.
     at
-        The stretch in which the pulse was met.
-    hint
-        A position in `where` not behind the pulse, from the pulse before.
+        That stretch.
 
     Returns
     -------
-    Level in block sums at that stretch; the rise from one side to the other, 0 where the record ends on one
-    side, infinite where a side has no quiet stretch near; and the hint for the next pulse.
+    Level in block sums at that stretch; and the rise from one side to the other, 0 where the record ends on
+    one side, infinite where a side has no quiet stretch near.
     """
-    middle = hint
-    while middle < where.size and where[middle] < at:
-        middle += 1
-    has_left = middle > 0 and at - where[middle - 1] <= _NEAR
-    has_right = middle < where.size and where[middle] - at <= _NEAR
+    has_left = before > 0 and at - where[before - 1] <= _NEAR
+    has_right = before < quiet and where[before] - at <= _NEAR
     lost_left, lost_right = not has_left and at > _NEAR, not has_right and mean.size - 1 - at > _NEAR
     if lost_left or lost_right or not (has_left or has_right):
-        return 0.0, np.inf, middle
-    left, left_at = _centre(mean, where, max(middle - _BESIDE, 0), middle)
-    right, right_at = _centre(mean, where, middle, min(middle + _BESIDE, where.size))
+        return 0.0, np.inf
+    left, left_at = _centre(mean, where, max(before - _BESIDE, 0), before)
+    right, right_at = _centre(mean, where, before, min(before + _BESIDE, quiet))
     if not has_left:
-        return right, 0.0, middle
+        return right, 0.0
     if not has_right:
-        return left, 0.0, middle
-    return left + (at - left_at) / (right_at - left_at) * (right - left), right - left, middle
+        return left, 0.0
+    return left + (at - left_at) / (right_at - left_at) * (right - left), right - left
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -39,7 +39,8 @@ def new_page(window: BrowserContext, problems: list[str]) -> Page:
 
 
 def assert_accessible(page: Page) -> None:
-    """Fail with axe's own words where the page breaks WCAG 2.2 AA."""
+    """Fail with axe's own words where the page, with its style sheet, breaks WCAG 2.2 AA."""
+    page.wait_for_load_state("load")
     results = Axe().run(page, options=WCAG)
     assert results.violations_count == 0, results.generate_report()
 

@@ -39,7 +39,7 @@ from store.calibrations import InstalledState, install_state
 from store.connection import Pool, connect
 from store.drift import SteerAxle, Watched, add_samples, keep_drift
 from store.registry import load_registry, parse_registry
-from tests.integration.service.test_pipeline import Bench, CountingEngine
+from tests.fixtures.bench import Bench, CountingEngine
 from weigh.calibration.state import CalibrationState
 from weigh.live import Weighed, weigh_waveforms
 from weigh.signals import Signals

@@ -14,7 +14,7 @@ from evidence.parsing import base64_of, base64_text, canonical_json, document_of
 from tests.counts import count
 from tests.unit.evidence.test_note import SIGNER
 
-MANIFEST = manifest_text({"data/a.json": "a" * 64, "data/b.json": "b" * 64})  # type: ignore[dict-item]
+MANIFEST = manifest_text({"data/a.json": "a" * 64, "data/b.json": "b" * 64})
 INFO = b"""Bag-Software-Agent: zhichao evidence/1
 External-Identifier: 0123456789abcdef0123456789abcdef
 Internal-Sender-Identifier: EV-0123456789abcdef0123456789abcdef.s2

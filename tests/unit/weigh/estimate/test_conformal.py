@@ -62,8 +62,8 @@ def test_the_model_never_lowers_the_factor(scores: list[float], model_counts: in
 def test_the_model_raises_the_factors_that_few_lucky_passes_give() -> None:
     rng = np.random.default_rng(5)
     few = [np.abs(rng.standard_normal(40)) for _ in range(count(10_000, reduced=1_000))]
-    alone = np.percentile([conformal_factor(scores, model_counts=0) for scores in few], 10)
-    assert np.percentile([conformal_factor(scores) for scores in few], 10) > alone + 0.02
+    alone = np.percentile([conformal_factor(scores, model_counts=0) for scores in few], 2)
+    assert np.percentile([conformal_factor(scores) for scores in few], 2) > alone + 0.03
 
 
 @pytest.mark.parametrize("too_small", [0.8, 1.0, 1.25])

@@ -39,7 +39,9 @@ from weigh import (
 )
 from weigh.screening import _screen_kernel
 from weigh.screening import readings as readings_module
-from weigh.screening._screen_kernel import floor_divide
+from weigh.screening._formulas import PPM as KERNEL_PPM
+from weigh.screening._formulas import floor_divide
+from weigh.screening._key_table import KEY_WORDS
 from weigh.screening.columns import APART_MM, Configurations
 from weigh.screening.readings import Readings, memory_for, spacing_edges_mm
 
@@ -171,6 +173,27 @@ def test_threads_and_what_is_remembered_change_nothing(monkeypatch: pytest.Monke
     memory_for.cache_clear()
 
 
+def test_findings_are_written_over_where_asked() -> None:
+    first = record_columns(*some_records(300, "first"))
+    second = record_columns(*some_records(300, "second"))
+    out = screen_bulk(first, TABLES, RULE)
+    arrays = list(vars(out).values())
+    found = screen_bulk(second, TABLES, RULE, out=out)
+    assert same(found, screen_bulk(second, TABLES, RULE))
+    assert all(one is other for one, other in zip(vars(found).values(), arrays, strict=True))
+
+
+def test_only_what_the_findings_fit_is_written_over() -> None:
+    columns = record_columns(*some_records(5))
+    found = screen_bulk(columns, TABLES, RULE)
+    locked = found.limit_kg.copy()
+    locked.flags.writeable = False
+    wide: Any = np.zeros(5, np.int64)
+    for limit_kg in (found.limit_kg[:4], np.zeros(10, np.int32)[::2], wide, locked):
+        with pytest.raises(ConfigurationError, match="limit_kg"):
+            screen_bulk(columns, TABLES, RULE, out=replace(found, limit_kg=limit_kg))
+
+
 def test_nothing_and_one_are_batches_too() -> None:
     assert len(screen_bulk(record_columns([], []), TABLES, RULE).outcome) == 0
     one = record_columns([vehicle("sd", (4_000,), 30_000)], [context()])
@@ -300,8 +323,8 @@ def test_the_division_is_exact_where_the_quotient_is_nearly_whole() -> None:
 
 
 def test_the_compiled_pass_and_the_domain_mean_the_same_figures() -> None:
-    assert _screen_kernel.MAX_AXLES == MAX_AXLES <= 8 * (_screen_kernel.KEY_WORDS - 1)
-    assert _screen_kernel.PPM == PPM
+    assert _screen_kernel.MAX_AXLES == MAX_AXLES <= 8 * (KEY_WORDS - 1)
+    assert KERNEL_PPM == PPM
     assert len(REASONS) <= 32
     assert len(DOUBTS) <= 16
 
