@@ -82,6 +82,9 @@ class CaseBook(Protocol):
     async def on_screen(self, case: CaseFile) -> dict[str, Sha256]:
         """Return digests by part of all a reviewer decides on, as stored at this moment."""
 
+    async def sealed_folders(self, case: CaseFile) -> list[str]:
+        """Return the folders of a case's package and of every supplement sealed since, in their order."""
+
     async def note(
         self, case_id: CaseId, *, actor: str, what: str, detail: dict[str, Any], at: datetime
     ) -> None:

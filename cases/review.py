@@ -6,7 +6,8 @@ A decision is taken only if, at the moment it is stored,
    (行政处罚法 Art. 42; the database refuses it too);
 2. their claim is still the one they were given (fencing token);
 3. the case is at the version they saw, and every part they had on screen is unchanged (digests);
-4. for a confirmation, every layer of the package's seal holds, verified anew, and they typed the plate;
+4. for a confirmation, every layer of the package's and its supplements' seals holds, verified anew, and they
+   typed the plate;
 5. for a rejection, one of nine reasons is given.
 
 The same idempotency key with the same content gives the first answer again and stores nothing.
@@ -81,7 +82,7 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
     await held_claim(book, decision.case_id, username=decision.username, fencing_token=decision.fencing_token)
     await _refuse_stale(book, decision, case)
     if decision.verdict is Verdict.CONFIRM:
-        await _refuse_broken_seal(verify, case)
+        await _refuse_broken_seal(book, verify, case)
     step = await _step(book, case, who, Opinion(decision.verdict, plate))
     signed = sign(_act(decision, case, who, reason=reason, plate=plate, step=step, now=now))
     await book.add_review(
@@ -155,11 +156,14 @@ async def _refuse_stale(book: CaseBook, decision: Decision, case: CaseFile) -> N
         )
 
 
-async def _refuse_broken_seal(verify: Verify, case: CaseFile) -> None:
-    report = await verify(case.package_folder)
-    if not report.ok:
-        broken = ", ".join(layer.name for layer in report.layers if not layer.ok) or "no layer was checked"
-        raise RuleViolation(f"the seal does not hold ({broken}); such a case can only be rejected")
+async def _refuse_broken_seal(book: CaseBook, verify: Verify, case: CaseFile) -> None:
+    for folder in await book.sealed_folders(case):
+        report = await verify(folder)
+        if not report.ok:
+            broken = [layer.name for layer in report.layers if not layer.ok] or ["no layer was checked"]
+            raise RuleViolation(
+                f"the seal does not hold ({folder}: {', '.join(broken)}); such a case can only be rejected"
+            )
 
 
 async def _step(book: CaseBook, case: CaseFile, who: Reviewer, opinion: Opinion) -> Step:

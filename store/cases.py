@@ -284,6 +284,15 @@ class PostgresCaseBook:
         digests["tagmanifest"] = case.tagmanifest
         return digests | await self._supplements(case)
 
+    async def sealed_folders(self, case: CaseFile) -> list[str]:
+        """Return the folders of a case's package and of every supplement sealed since, in their order."""
+        cursor = await self._conn.execute(
+            """SELECT folder FROM package
+               WHERE event_id = %s AND supplement > 0 AND state = 'complete' ORDER BY supplement""",
+            [case.event_id],
+        )
+        return [case.package_folder, *(folder for (folder,) in await cursor.fetchall())]
+
     async def _supplements(self, case: CaseFile) -> dict[str, Sha256]:
         """Return the tag manifests of sealed supplements, each a part of its own: a decision names them."""
         cursor = await self._conn.execute(

@@ -1,6 +1,7 @@
 """The review rules on a real database: leases, fencing, blindness, two officers, seals, signed decisions."""
 
 import asyncio
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -184,6 +185,22 @@ async def test_a_flipped_bit_in_the_package_forbids_confirming_but_not_rejecting
     image.write_bytes(data)
     decision = await claimed(office, case, "limei")
     with pytest.raises(RuleViolation, match="seal does not hold"):
+        await submit(office, decision)
+    assert (await submit(office, rejection(decision))).round == 1
+
+
+async def test_a_supplement_whose_seal_does_not_hold_forbids_confirming(office: Office) -> None:
+    case = await office.open_case(0)
+    followed = case.package.with_name(f"{case.package.name}.s1")
+    shutil.copytree(case.package, followed)  # shown as a supplement, and sealed as something else
+    async with office.pool.connection() as conn:
+        await conn.execute(
+            """INSERT INTO package (event_id, supplement, state, folder, tagmanifest, envelope, complete)
+               SELECT event_id, 1, state, %s, tagmanifest, envelope, complete FROM package""",
+            [followed.name],
+        )
+    decision = await claimed(office, case, "limei")
+    with pytest.raises(RuleViolation, match=rf"seal does not hold \({followed.name}: bag-info"):
         await submit(office, decision)
     assert (await submit(office, rejection(decision))).round == 1
 
