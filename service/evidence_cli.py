@@ -13,6 +13,7 @@ from service.evidence_audit import audit
 from service.evidence_export import correct_command, export_command
 from service.evidence_history import history_command
 from service.evidence_mask import mask_command
+from service.evidence_officers import officers_command
 from service.evidence_recompute import recompute_command
 from service.evidence_supplement import supplement_command
 from service.retention_cli import hold_command, holds_command, release_command
@@ -66,6 +67,7 @@ evidence_group.add_command(audit)
 
 
 evidence_group.add_command(history_command)
+evidence_group.add_command(officers_command)
 evidence_group.add_command(export_command)
 evidence_group.add_command(correct_command)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from evidence import create_keys, trust_bytes, trust_file
 from service.cli import main
 from store.connection import connect
 from store.registry import load_registry
@@ -36,6 +37,15 @@ class Installation:
                 return [(row[0], row[1]) for row in await cursor.fetchall()]
 
         return asyncio.run(rows())
+
+    def log_all(self) -> None:
+        """Give every waiting entry its place in the log, as the sequencer does."""
+
+        async def number() -> None:
+            async with await connect(self._url) as conn:
+                await conn.execute("UPDATE log_outbox SET leaf_index = outbox_id, logged_at = now()")
+
+        asyncio.run(number())
 
     def signs(self, password: str) -> bool:
         """Try an act, which opens the key or makes one, and fails for want of anything to act on."""
@@ -101,3 +111,27 @@ def test_an_export_of_nothing_leaves_nothing(installation: Installation, tmp_pat
         )
         assert told.exit_code == 1, told.output
         assert not folder.parent.exists()
+
+
+def test_an_officer_sees_every_key_that_was_given_in_their_name(
+    installation: Installation, tmp_path: Path
+) -> None:
+    assert installation.signs(OLD)
+    ((first, _),) = installation.signing_keys()
+    assert installation.run("evidence", "officers").output == f"waits   {first}  not in the log yet\n"
+    installation.log_all()
+    told = installation.run("evidence", "officers")
+    assert told.output.startswith(f"holds   {first}  officer YN-001, given by entry ")
+    assert (told.exit_code, told.output.strip().endswith("in use")) == (0, True)
+    assert installation.run("account", "password", "limei", typed=f"{OTHER}\n").exit_code == 0
+    assert installation.signs(OTHER)
+    installation.log_all()
+    lines = installation.run("evidence", "officers").output.splitlines()
+    assert sorted((first in line, "ended by entry" in line) for line in lines) == [
+        (False, False),
+        (True, True),
+    ]
+    others = tmp_path / "other-trust.json"
+    others.write_bytes(trust_bytes(trust_file(create_keys(tmp_path / "other keys"))))
+    told = installation.run("evidence", "officers", "--trust", str(others))
+    assert (told.exit_code, told.output.count("BROKEN")) == (1, 2)
