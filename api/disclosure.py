@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.access import ChangingPerson, wiring_of
 from api.acting import signing
 from api.files import MAX_SUPPLEMENT, package_as_tar
+from api.web_item import seals_of
 from cases.claims import licensed_reviewer
 from cases.review import PACKAGE_DIGEST
 from domain.acts import Act, ActKind
@@ -45,7 +46,7 @@ async def disclose(
     NotPermitted
         The person is no officer with a licence valid today, or their session cannot sign.
     RuleViolation
-        Recipient or reason hold nothing readable.
+        Recipient or reason hold nothing readable, or the package does not verify.
     """
     recipient, reason = form.recipient.strip(), form.reason.strip()
     if not (recipient and reason and recipient.isprintable() and reason.isprintable()):
@@ -59,6 +60,8 @@ async def disclose(
         path = None if found is None else wiring.evidence_root / found.folder
         if found is None or path is None or not path.is_dir():
             raise NotFound("this passage has no sealed package")
+        if not (await seals_of(request).for_decision(found.folder)).ok:
+            raise RuleViolation("the package does not verify; nobody signs for handing it out")
         act = Act(
             act_id=f"disclosure-{secrets.token_hex(16)}",
             kind=ActKind.DISCLOSURE,

@@ -24,9 +24,9 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from domain.acts import Act, ActKind, SignedAct
-from domain.errors import ConfigurationError, NotFound
+from domain.errors import ConfigurationError, NotFound, RuleViolation
 from domain.ids import EventId, Sha256, sha256_of
-from evidence import Signer, Trust, leaf_hash, statement_leaf
+from evidence import Signer, Trust, leaf_hash, statement_leaf, verify_package
 from evidence.acts import sign_act
 from service.evidence_history import as_json
 from service.history import Chapter, Places, tell_history
@@ -58,6 +58,8 @@ async def export_evidence(desk: Desk, name: str, folder: Path, *, recipient: str
     ------
     NotFound
         Nothing sealed has this id.
+    RuleViolation
+        A copied package does not verify: an officer signs for no evidence that is broken.
     ConfigurationError
         The folder exists already, or cannot be written.
     """
@@ -68,6 +70,7 @@ async def export_evidence(desk: Desk, name: str, folder: Path, *, recipient: str
         raise NotFound(f"the evidence of {name} is not sealed, or its files are not here")
     try:
         await asyncio.to_thread(_copy, sources, folder)
+        await asyncio.to_thread(_refuse_broken, folder, sources, desk.trust)
         await _write_statements(desk, event, folder)
         sums = await asyncio.to_thread(_sums, folder)
         (folder / SUMS).write_bytes(sums)
@@ -94,6 +97,17 @@ async def correct(desk: Desk, name: str, leaf_index: int, *, reason: str) -> Act
     act = _correction(desk, told.event_id, found[0], reason)
     await _store(desk, act)
     return act
+
+
+def _refuse_broken(folder: Path, sources: Sequence[Path], trust: Trust) -> None:
+    """Verify the copies, not what they were made of: these are the bytes that the officer signs for."""
+    for source in sources:
+        report = verify_package(folder / source.name, trust)
+        if not report.ok:
+            shutil.rmtree(folder)
+            raise RuleViolation(
+                f"{source.name} does not verify ({', '.join(report.broken)}); nothing is exported"
+            )
 
 
 async def _store(desk: Desk, act: Act) -> SignedAct:

@@ -232,14 +232,25 @@ class _Teller:
             case "package" | "supplement":
                 return _Signed(self._package(record))
         if _type_of(record.envelope) == DECISION:
-            statement = check_statement(record.envelope, self._services, DECISION)
-            return _decided(statement["predicate"])
+            return self._decided(record, index, officers)
         act = check_act(record.envelope, index, officers=officers, services=self._services)
         if (act.kind, act.subject) != (record.what, record.subject):
             raise EvidenceBroken(f"it is a {act.kind} of {act.subject}, stored as a {record.what} of another")
         who = "the service" if act.officer is None else f"officer {act.officer}, countersigned by the service"
         finding = Finding(True, f"signed by {who}")
         return _Signed(finding, act.made_at, act.officer, act.licence, act.reason, act.corrects)
+
+    def _decided(
+        self, record: SignedRecord, index: int | None, officers: Mapping[str, RegisteredKey]
+    ) -> _Signed:
+        """Tell of a review from before officers had keys; since the first of them the service signs none."""
+        predicate = check_statement(record.envelope, self._services, DECISION)["predicate"]
+        if (record.what, predicate.get("case")) != ("review", record.subject):
+            raise EvidenceBroken(f"it decides another case, stored as a {record.what} of {record.subject}")
+        first = min((key.registered_at for key in officers.values()), default=None)
+        if first is not None and (index is None or index > first):
+            raise EvidenceBroken("the service alone signed this review; an officer's signature is missing")
+        return _decided(predicate)
 
     def _package(self, record: SignedRecord) -> Finding:
         """Verify the whole package where its files lie; its statement alone where they were removed."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from domain.errors import ServiceUnavailable
+from domain.errors import ZhichaoError
 from evidence import remove_leftovers
 from service.retention import Keeper, retain
 from store.partitions import ensure_partitions
@@ -23,7 +23,7 @@ async def keep_house(keeper: Keeper) -> None:
                 made = await ensure_partitions(conn, datetime.now(UTC).date())
             removed = await asyncio.to_thread(remove_leftovers, keeper.evidence_root)
             deleted = await retain(keeper, datetime.now(UTC))
-        except (ServiceUnavailable, OSError) as error:
+        except (ZhichaoError, OSError) as error:
             log.warning("housekeeping is put off: %s", error)
         else:
             if made or removed:

@@ -33,10 +33,11 @@ async def acting_officer(
     Raises
     ------
     NotPermitted
-        Name or password is wrong, the account is disabled or no officer's, or no licence is valid today.
+        Name or password is wrong, the account is disabled, of the demo or no officer's, or no licence is
+        valid today.
     """
     found = await account(conn, username)
-    if found is None or found.disabled or not password_matches(found.password_hash, password):
+    if found is None or found.disabled or found.demo or not password_matches(found.password_hash, password):
         raise NotPermitted("name or password is wrong")
     who = await PostgresCaseBook(conn).reviewer(username, local_day(now))
     if who.officer_id is None or who.licence is None:

@@ -158,6 +158,9 @@ async def _remove_packages(keeper: Keeper, now: datetime) -> list[str]:
 
 
 def _remove_all(evidence_root: Path, folders: Iterable[str]) -> None:
+    if not evidence_root.is_dir():
+        # What is not mounted is not deleted: nothing may be recorded as removed.
+        raise NotADirectoryError(f"the evidence folder {evidence_root} is not there; packages stay due")
     for folder in folders:
         remove_package(evidence_root, folder)
 

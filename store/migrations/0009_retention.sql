@@ -54,6 +54,9 @@ UNION ALL SELECT payload_sha256 FROM quarantine WHERE payload IS NULL AND erased
 -- Passages that a hold covers; of a vehicle, those at which its plate was read or typed.
 CREATE VIEW held_event AS
 SELECT subject AS event_id FROM legal_hold WHERE kind = 'event' AND released_at IS NULL
+UNION ALL  -- of a capture that was held before it was paired: the passage it belongs to by now
+SELECT c.passage_event_id FROM legal_hold l JOIN capture c ON c.event_id = l.subject
+WHERE l.kind = 'event' AND l.released_at IS NULL AND c.passage_event_id IS NOT NULL
 UNION ALL
 SELECT c.event_id FROM legal_hold l JOIN case_file c ON c.case_id = l.subject
 WHERE l.kind = 'case' AND l.released_at IS NULL

@@ -70,7 +70,7 @@ class Reading:
 def screen(
     record: WeighRecord, context: StationContext, tables: LimitTables, rule: Judgement
 ) -> dict[str, Any]:
-    """Return what `Screening.model_dump(mode="json")` must be for this passage."""
+    """Return what `Screening.model_dump(mode="json")` must be for this passage, but for its `rule`."""
     vehicle = Vehicle(
         tyres={n: axle.tyres.value for n, axle in enumerate(record.axles, 1)},
         load={n: axle.load_kg for n, axle in enumerate(record.axles, 1)},

@@ -16,11 +16,13 @@ from cases.ports import SealReport
 from cases.review import Decision, decide
 from domain.acts import Act, ActKind
 from domain.casework import Verdict
-from domain.errors import NotFound, NotPermitted
+from domain.errors import NotFound, NotPermitted, RuleViolation
 from domain.ids import OfficerId, Sha256, sha256_of
+from domain.units import utc_text
 from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
 from evidence.acts import envelope_digest
 from evidence.dsse import Envelope, sign_envelope
+from evidence.statements import sign_decision
 from service.evidence_history import as_json, as_text
 from service.exporting import ACT_FILE, SUMS, Desk, correct, export_evidence
 from service.history import History, Places, tell_history
@@ -209,7 +211,12 @@ async def test_a_tampered_reason_is_named(life: Life) -> None:
     forged = sign_envelope(statement, life.office.deployment.keys.service)
     document["payload"] = json.loads(forged)["payload"]
     kept = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-    for envelope, reason in ((kept, "does not hold"), (forged, "an officer's signature is missing")):
+    decision = sign_decision(
+        {"case": life.case.case_id, "officer": "YN-002", "decided_at": utc_text(NOW)},
+        life.office.deployment.keys.service,
+    )
+    missing = "an officer's signature is missing"
+    for envelope, reason in ((kept, "does not hold"), (forged, missing), (decision, missing)):
         await _overwrite(life.conn, "review", envelope, "round = 2")
         (broken,) = (await life.told()).broken
         assert (broken.what, broken.inclusion.ok) == ("review", False)
@@ -332,6 +339,18 @@ async def test_an_export_is_checked_with_sha256sum_and_named_in_the_history(
     exported = (await life.told()).chapters[-1]
     assert (exported.what, exported.officer, exported.licence) == ("export", "YN-001", "YN5301-001")
     assert exported.envelope_sha256 == sha256_of((folder / ACT_FILE).read_bytes())
+
+
+async def test_no_officer_signs_for_evidence_that_does_not_verify(life: Life, tmp_path: Path) -> None:
+    image = next((life.case.package / "data" / "images").iterdir())
+    image.write_bytes(image.read_bytes()[:-1] + b"?")
+    desk = _desk(life, await _officer(life))
+    async with transaction_on(life.conn):
+        with pytest.raises(RuleViolation, match="does not verify"):
+            await export_evidence(
+                desk, life.case.case_id, tmp_path / "broken", recipient="法院", reason="asked for"
+            )
+    assert not (tmp_path / "broken").exists()
 
 
 async def test_a_correction_names_the_entry_it_corrects_and_changes_nothing(life: Life) -> None:

@@ -438,6 +438,29 @@ async def test_a_hold_on_event_case_or_vehicle_keeps_all_of_a_case(bench: Bench,
     assert await deleted(bench, 36_000) == {Rule.CONFIRMED: 1}
 
 
+async def test_a_hold_on_a_capture_placed_before_it_was_paired_keeps_the_case(bench: Bench) -> None:
+    await sealed(bench, *ROLES)
+    await decided(bench, "confirmed")
+    number = await hold(bench, HoldKind.EVENT, EVENT)
+    ((paired,), *_) = await asked(bench, "SELECT event_id FROM capture WHERE passage_event_id IS NOT NULL")
+    await asked(bench, "UPDATE legal_hold SET subject = %s RETURNING 1", paired)
+    assert await deleted(bench, 36_000) == {}
+    await release(bench, number)
+    assert await deleted(bench, 36_000) == {Rule.CONFIRMED: 1}
+
+
+async def test_while_the_evidence_folder_is_not_there_no_package_counts_as_removed(bench: Bench) -> None:
+    await sealed(bench, *ROLES)
+    await decided(bench, "confirmed")
+    away = bench.shop.evidence_root.rename(bench.shop.evidence_root.with_name("not mounted"))
+    with pytest.raises(OSError, match="not there"):
+        await deleted(bench, 36_000)
+    assert await asked(bench, "SELECT files_removed_at FROM package") == [(None,)]
+    away.rename(bench.shop.evidence_root)
+    await deleted(bench, 36_000)
+    assert not any(bench.shop.evidence_root.glob("EV-*"))
+
+
 async def test_a_hold_keeps_captures_of_passages_never_flagged_and_quarantined_messages(bench: Bench) -> None:
     await bench.arrive(passage(1, outcome=Outcome.WITHIN), capture(1), capture(2), refusal(3))
     number = str((await asked(bench, "SELECT quarantine_id FROM quarantine"))[0][0])

@@ -37,7 +37,7 @@ def test_agrees_with_the_oracle_on_every_vehicle(part: int) -> None:
         found = screen_records(records, places, tables=laws, rule=rule)
         for record, place, law, screening in zip(records, places, laws, found, strict=True):
             expected = screen(record, place, law, judgement)
-            assert screening.model_dump(mode="json") == expected, record.model_dump_json()
+            assert screening.model_dump(mode="json", exclude={"rule"}) == expected, record.model_dump_json()
             outcomes[screening.outcome.value] = outcomes.get(screening.outcome.value, 0) + 1
     # The random vehicles must reach every outcome often, or the agreement would say little.
     assert len(outcomes) == 4
