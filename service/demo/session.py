@@ -57,7 +57,7 @@ def default_data_folder() -> Path:
 async def run_demo(settings: Settings, options: DemoOptions) -> bool:
     """Run until cancelled, or, with `exits`, until all is settled; return whether the result is good."""
     console = Console()
-    settings = _own(settings, options.data)
+    settings = own_settings(settings, options.data)
     registry = parse_registry(await scenario_registry(), source="the simulators' registry")
     supervisor = Supervisor(options.data / "logs")
     try:
@@ -170,7 +170,7 @@ async def _counted(pool: Pool) -> Counts | None:
         return None
 
 
-def _own(settings: Settings, data: Path) -> Settings:
+def own_settings(settings: Settings, data: Path) -> Settings:
     """Return settings that touch nothing but the demo's folder, whatever this machine has configured."""
     return settings.model_copy(
         update={

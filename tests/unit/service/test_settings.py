@@ -9,6 +9,7 @@ import pytest
 
 from domain import completeness
 from domain.errors import ConfigurationError
+from service.demo.session import own_settings
 from service.reference import settings_page
 from service.settings import (
     PREFIX,
@@ -149,3 +150,10 @@ def test_a_deployments_own_profiles_are_known_wherever_settings_are_read(
     path.write_text("[[profile]]\nname = 'ours'\n", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="cannot be used"):
         load_settings()
+
+
+def test_the_demo_touches_no_file_folder_address_or_token_that_is_configured(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "production"
+    names = [name for name in Settings.model_fields if name.endswith(("_file", "_folder", "_url", "_module"))]
+    configured = Settings.model_construct(**(Settings().model_dump() | dict.fromkeys(names, elsewhere)))
+    assert {name: getattr(own_settings(configured, tmp_path), name) for name in names} == dict.fromkeys(names)
