@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +64,12 @@ async def named(pool: Pool, digest: Sha256) -> bool:
 async def delete(pool: Pool, blobs: BlobStore, now: datetime = LATER) -> list[Sha256]:
     """Delete what may go."""
     return await delete_unreferenced(pool, blobs, now=now, limit=100)
+
+
+async def later(seconds: float, done: Awaitable[None]) -> None:
+    """Wait, then do it."""
+    await asyncio.sleep(seconds)
+    await done
 
 
 def everything(blobs: BlobStore) -> set[str]:
@@ -130,7 +137,10 @@ async def test_writers_and_deleters_in_any_order_lose_nothing_that_is_named(
     for sequence in range(1, count(full=500, reduced=40) + 1):
         row = capture(sequence, image=IMAGE)
         found = await asyncio.gather(
-            arrive(pool, blobs, row), delete(pool, blobs), delete(pool, blobs), settle_aside(pool, blobs)
+            later(sequence % 5 * 0.004, arrive(pool, blobs, row)),
+            delete(pool, blobs),
+            delete(pool, blobs),
+            settle_aside(pool, blobs),
         )
         deleted += len(found[1] or []) + len(found[2] or [])
         assert blobs.get(digest) == IMAGE
