@@ -11,6 +11,7 @@ offset of ten times the pulse's height therefore costs at most 1e-5 of the load:
 processing is allowed. Samples need no float64, as a 24 bit mantissa is finer than any converter used at the
 roadside. Sums of 20 int16 samples stay below 2^24, up to which float32 holds whole numbers exactly.
 """
+# ruff: noqa: PLR0917 - compiled functions know no keyword-only arguments
 
 from math import floor
 from typing import Any
@@ -52,7 +53,7 @@ def zero_of(dtype: np.dtype[Any]) -> np.float32 | np.int32:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def sum_blocks(  # noqa: PLR0917
+def sum_blocks(
     row: Any, block: int, zero: Any, fours: Any, out: Any, blocks: int, ahead: Any
 ) -> None:  # fmt: skip
     """Write the sums of the first `blocks` blocks of `row` (N,) to `out`, float32.

@@ -3,6 +3,7 @@
 Every sum is added in the one order written here, whatever the processor: the bits are the same on each, and
 a processor without vectors so long takes shorter ones. Indices are the caller's care, as in any kernel.
 """
+# ruff: noqa: PLR0917 - compiled functions know no keyword-only arguments
 
 from typing import Any
 
@@ -18,27 +19,27 @@ _DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
 _NUMBERS = ir.VectorType(_INT64, LANES)
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, more: int = 0) -> Any:  # noqa: PLR0917
+def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, more: int = 0) -> Any:
     """Return where sixteen of an array's values lie."""
     data = context.make_array(kind)(context, builder, array).data
     first = builder.gep(data, [builder.add(index, ir.Constant(_INT64, more))])
     return builder.bitcast(first, ir.VectorType(context.get_data_type(kind.dtype), LANES).as_pointer())
 
 
-def _load(context: Any, builder: Any, kind: Any, array: Any, index: Any, more: int = 0) -> Any:  # noqa: PLR0917
+def _load(context: Any, builder: Any, kind: Any, array: Any, index: Any, more: int = 0) -> Any:
     """Return sixteen of an array's values as float32."""
     place = _place(context, builder, kind, array, index, more)
     values = builder.load(place, align=kind.dtype.bitwidth // 8)
     return builder.sitofp(values, _FLOATS) if isinstance(kind.dtype, types.Integer) else values
 
 
-def _load_all(  # noqa: PLR0917
+def _load_all(
     context: Any, builder: Any, kind: Any, array: Any, index: Any, vectors: int = LANES
 ) -> list[Any]:
     return [_load(context, builder, kind, array, index, LANES * k) for k in range(vectors)]
 
 
-def _store(context: Any, builder: Any, kind: Any, array: Any, index: Any, values: Any) -> None:  # noqa: PLR0917
+def _store(context: Any, builder: Any, kind: Any, array: Any, index: Any, values: Any) -> None:
     builder.store(values, _place(context, builder, kind, array, index), align=4)
 
 

@@ -6,6 +6,7 @@ strip is as calm as an empty one, but never as low. A straight line through all 
 pulses; under each pulse the baseline is taken from the quiet stretches next to it on both sides, so that it
 may wander. A strip with too few of them is left out rather than guessed at.
 """
+# ruff: noqa: PLR0917 - compiled functions know no keyword-only arguments
 
 from typing import Any
 
@@ -41,7 +42,7 @@ _BESIDE = 4
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-def stretches(  # noqa: PLR0917
+def stretches(
     sums: Any, blocks: int, off: Any, squares: Any, mean: Any, variance: Any
 ) -> float:  # fmt: skip
     """Write mean and variance of each stretch of block sums.
@@ -151,7 +152,7 @@ def _lowest_calm(mean: Any, variance: Any, most: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def baseline(  # noqa: PLR0917
+def baseline(
     mean: Any, variance: Any, noise: float, peak: float, where: Any, before: Any
 ) -> Any:  # fmt: skip
     """Return (level, slope, number) of a straight line through the quiet stretches.

@@ -21,7 +21,7 @@ def traffic(seed: int, trucks: int = 400) -> Floats:
 
 def test_sound_strips_are_found_sound() -> None:
     found = [
-        verdict for seed in range(count(60, reduced=8)) for verdict in strip_health(traffic(seed)).verdict
+        verdict for seed in range(count(60, reduced=12)) for verdict in strip_health(traffic(seed)).verdict
     ]
     assert set(found) == {Verdict.SOUND}
 
