@@ -5,12 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from api.auth import hash_password
 from domain.errors import ConfigurationError
 from ingest.decoders import load_decoders
 from service.reach import database_of
 from service.settings import Settings
-from store.accounts import add_account, set_disabled
 from store.blobs import BlobStore
 from store.calibrations import InstalledState, install_state
 from store.connection import Connection, connect
@@ -66,26 +64,6 @@ async def install_calibration(settings: Settings, state: InstalledState) -> bool
     not_before = datetime.now(UTC) - timedelta(days=settings.calibration_backdating_days)
     async with open_database(settings) as conn:
         return await install_state(conn, state, not_before=not_before)
-
-
-async def create_account(
-    settings: Settings, username: str, *, role: str, officer: str | None, password: str
-) -> None:
-    """Create an account that may sign in; errors as `store.accounts.add_account`."""
-    async with open_database(settings) as conn:
-        await add_account(
-            conn,
-            username=username,
-            password_hash=hash_password(password),
-            role=role,
-            officer_id=officer,
-        )
-
-
-async def disable_account(settings: Settings, username: str, *, disabled: bool) -> None:
-    """Shut an account out, its open sessions included, or let it in again; errors as `set_disabled`."""
-    async with open_database(settings) as conn:
-        await set_disabled(conn, username, disabled)
 
 
 async def list_failed_jobs(settings: Settings) -> list[FailedJob]:

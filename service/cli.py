@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from domain.errors import ConfigurationError
-from service import administration, passwords
+from service import accounts, administration
 from service.calibrate_cli import calibrate
 from service.columns_cli import export_group, import_group, screen
 from service.command import explained, read_password, read_settings, run_to_end
@@ -147,9 +147,7 @@ def account_create(username: str, role: str, officer: str | None) -> None:
     """
     password = _password()
     run_to_end(
-        administration.create_account(
-            read_settings(), username, role=role, officer=officer, password=password
-        )
+        accounts.create_account(read_settings(), username, role=role, officer=officer, password=password)
     )
     click.echo(f"created {role} {username}")
 
@@ -158,8 +156,12 @@ def account_create(username: str, role: str, officer: str | None) -> None:
 @click.argument("username")
 @explained
 def account_disable(username: str) -> None:
-    """Let an account sign in no more, and end its sessions at once. Its decisions stay."""
-    run_to_end(administration.disable_account(read_settings(), username, disabled=True))
+    """Let an account sign in no more, and end its sessions at once. Its decisions stay.
+
+    The officer's signing key is ended too, which the log shows: acts signed by it so far hold, later ones
+    do not.
+    """
+    run_to_end(accounts.disable_account(read_settings(), username))
     click.echo(f"disabled {username}")
 
 
@@ -167,8 +169,8 @@ def account_disable(username: str) -> None:
 @click.argument("username")
 @explained
 def account_enable(username: str) -> None:
-    """Let a disabled account sign in again."""
-    run_to_end(administration.disable_account(read_settings(), username, disabled=False))
+    """Let a disabled account sign in again; an officer's next sign-in makes another signing key."""
+    run_to_end(accounts.enable_account(read_settings(), username))
     click.echo(f"enabled {username}")
 
 
@@ -185,9 +187,9 @@ def account_password(username: str, own: bool) -> None:
     settings = read_settings()
     if own:
         old = read_password("Present password")
-        changing = passwords.change_own_password(settings, username, old=old, new=_password())
+        changing = accounts.change_own_password(settings, username, old=old, new=_password())
     else:
-        changing = passwords.change_password(settings, username, _password())
+        changing = accounts.change_password(settings, username, _password())
     run_to_end(changing)
     click.echo(f"changed the password of {username}")
 

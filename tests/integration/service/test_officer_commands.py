@@ -96,6 +96,20 @@ def test_an_administrators_password_ends_the_key_and_the_next_sign_in_makes_anot
     assert [in_use for _, in_use in installation.signing_keys()] == [False, True]
 
 
+def test_who_is_disabled_signs_nothing_more_and_the_log_says_from_when(installation: Installation) -> None:
+    assert installation.signs(OLD)
+    ((before, _),) = installation.signing_keys()
+    assert installation.run("account", "disable", "limei").exit_code == 0
+    assert installation.signing_keys() == [(before, False)]
+    assert not installation.signs(OLD)
+    installation.log_all()
+    assert "ended by entry" in installation.run("evidence", "officers").output
+    assert installation.run("account", "disable", "limei").exit_code == 0
+    assert installation.run("account", "enable", "limei").exit_code == 0
+    assert installation.signs(OLD)
+    assert [in_use for _, in_use in installation.signing_keys()] == [False, True]
+
+
 def test_a_history_of_nothing_is_not_checked(installation: Installation) -> None:
     assert installation.signs(OLD)
     told = installation.run("evidence", "history", "EV-" + "0" * 32)
