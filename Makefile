@@ -9,6 +9,9 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_LINK_MODE ?= copy
 ARGS ?=
 NAME ?=
+# Processes that tests are shared out to, a file at a time; WORKERS=0 runs them in one, as `-s` and a debugger want.
+WORKERS ?= 2
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: setup run test prove bench check fix lock clean
 
@@ -31,11 +34,11 @@ run: setup
 
 # Every named test, at a reduced, seeded count (aim: 6 minutes on 2 cores).
 test: setup
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 # The same tests at the counts the promises are stated for (within 60 minutes).
 prove: setup
-	ZHICHAO_TEST_COUNTS=full $(BIN)/pytest $(ARGS)
+	ZHICHAO_TEST_COUNTS=full $(PYTEST) $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
