@@ -41,7 +41,9 @@ class SealedHit:
     missing: tuple[str, ...]
     """What the completeness gate found missing; empty when the evidence is complete."""
     proposal: Proposal | None
-    """The penalty as the package proposes it; None where nothing may be proposed."""
+    """The penalty that the case shows; None where nothing may be proposed."""
+    proposal_sealed: bool = True
+    """Whether the package holds it; one sealed by an earlier version holds none."""
 
 
 def case_id_of(event_id: EventId, captured_at: datetime) -> CaseId:
@@ -81,8 +83,7 @@ async def open_lead(
     _refuse_unfit(hit, seal, allow_test_profile=allow_test_profile)
     if hit.proposal is None:
         raise RuleViolation(
-            f"the package {hit.package_folder} proposes no penalty, and a case shows the sealed one; "
-            "it was sealed by an earlier version: have it handled by hand"
+            f"the package {hit.package_folder} says that no penalty may be proposed; have it handled by hand"
         )
     mass = hit.screening.adjudication
     lead = Lead(
@@ -105,7 +106,11 @@ async def open_lead(
             lead.case_id,
             actor="system",
             what="lead-opened",
-            detail={"tagmanifest": lead.tagmanifest, "over_kg": lead.over_kg},
+            detail={
+                "tagmanifest": lead.tagmanifest,
+                "over_kg": lead.over_kg,
+                "proposal": "sealed" if hit.proposal_sealed else "computed when the case was opened",
+            },
             at=now,
         )
     elif await book.case_of_event(hit.event_id) is None:

@@ -85,6 +85,12 @@ _WITHOUT_TARIFF = Words(
     en=f"No amount is proposed; what follows is for the authority to find in law. {_DISCRETION.en}",
 )
 
+_NOT_SEALED = Words(
+    zh="证据包由较早版本的软件封存，包内没有处罚建议；本建议是立案时按行为当日的裁量表计算的，未随证据封存。",
+    en="The package was sealed by an earlier version and holds no proposal: this one was computed from the "
+    "tariff of the day of the act when the case was opened, and is not sealed with the evidence. ",
+)
+
 
 def propose(screening: Screening, tariff: Tariff) -> Proposal:
     """Return the penalty the tariff gives for an overloaded passage.
@@ -139,6 +145,13 @@ def propose(screening: Screening, tariff: Tariff) -> Proposal:
         tariff_row=tariff.id,
         tariff_digest=tariff.digest,
     )
+
+
+def told_unsealed(proposal: Proposal) -> Proposal:
+    """Return a proposal that says of itself that no package holds it."""
+    said = proposal.reservation
+    reservation = Words(zh=_NOT_SEALED.zh + said.zh, en=_NOT_SEALED.en + said.en)
+    return proposal.model_copy(update={"reservation": reservation})
 
 
 def _limit_of_article_3(screening: Screening) -> LimitStep:

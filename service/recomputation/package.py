@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cases.penalty import Proposal
-from domain.errors import EvidenceBroken
+from domain.errors import ConfigurationError, EvidenceBroken
 from domain.events import WeighRecord, Wire
 from domain.ids import sha256_of
 from domain.law import Table, read_table
@@ -32,6 +32,12 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 _FACTS = {"certificate": "certificate", "announcement": "announcement", "legal_basis": "legal-basis"}
 """What of a station's context lies in which document."""
+
+_TOO_OLD = (
+    "{} was sealed by a version that put neither the rule nor the tables nor the proposed penalty into its "
+    "packages: it cannot be computed again from itself alone. `zhichao evidence verify` tells whether it is "
+    "genuine; what was concluded stands in its data/event.json, with the digests of the tables"
+)
 
 
 class SealedWire(NamedTuple):
@@ -110,9 +116,11 @@ def read_package(folder: Path) -> Inputs:
     EvidenceBroken
         It is no package of this format: a part is missing, or not what it should be.
     ConfigurationError
-        A table of law in it cannot be read.
+        A table of law in it cannot be read, or it was sealed before packages held what is computed with.
     """
     event = sealed_event(folder)
+    if "screening" in event and "software" not in event:  # whichever named itself carries all of it
+        raise ConfigurationError(_TOO_OLD.format(folder.resolve().name))
     decided = _decided(event)
     stations = [name.removesuffix(".json") for name in sealed_names(folder, STATION)]
     station = {name: sealed_document(folder, f"{STATION}/{name}.json") for name in stations}

@@ -3,16 +3,30 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from cases.leads import SealedHit, open_lead
-from cases.penalty import Proposal
+from cases.penalty import Proposal, propose, told_unsealed
+from domain.errors import EvidenceBroken
 from domain.ids import CaseId
+from domain.law import tariff
+from domain.screening import Outcome
 from evidence import Trust, sealed_event, verify_package
 from store.cases import PostgresCaseBook
 from store.connection import Connection
 from store.hits import Hit
 from store.packages import Package
 from store.readings import reading_of
+from store.registry import local_day
+
+
+class _Proposed(NamedTuple):
+    """The penalty that a case is to show, and whether it lies in the sealed package."""
+
+    proposal: Proposal | None
+    sealed: bool = True
 
 
 async def open_case(
@@ -27,16 +41,20 @@ async def open_case(
     """Open the lead of a sealed hit, in the caller's transaction; the same hit always gives the same case.
 
     The package is read back and verified as any third party would, before anybody is accused by it, and
-    the penalty proposed is the one sealed in it.
+    the penalty proposed is the one sealed in it. A package sealed before packages held one gets the proposal
+    that its version would have made: computed here, and told as such.
 
     Raises
     ------
     RuleViolation
         The hit may not become a case, or its package does not verify.
+    EvidenceBroken
+        The package's proposal is of a form that this version does not read.
     """
     folder = evidence_root / package.folder
     seal = await asyncio.to_thread(verify_package, folder, trust)
     reading = await reading_of(conn, hit.event_id)
+    proposed = await asyncio.to_thread(_proposed, folder, hit) if seal.ok else _Proposed(None)
     return await open_lead(
         PostgresCaseBook(conn),
         SealedHit(
@@ -48,7 +66,8 @@ async def open_case(
             package_folder=package.folder,
             tagmanifest=package.tagmanifest,
             missing=tuple(package.missing),
-            proposal=await asyncio.to_thread(_sealed_proposal, folder) if seal.ok else None,
+            proposal=proposed.proposal,
+            proposal_sealed=proposed.sealed,
         ),
         seal=seal,
         now=datetime.now(UTC),
@@ -56,6 +75,16 @@ async def open_case(
     )
 
 
-def _sealed_proposal(folder: Path) -> Proposal | None:
-    proposal = sealed_event(folder).get("proposal")
-    return None if proposal is None else Proposal.model_validate(proposal)
+def _proposed(folder: Path, hit: Hit) -> _Proposed:
+    event = sealed_event(folder)
+    if "proposal" not in event and hit.passage.screening.outcome is Outcome.OVERLOADED:
+        of_the_day = tariff(local_day(hit.passage.header.captured_at))
+        return _Proposed(told_unsealed(propose(hit.passage.screening, of_the_day)), sealed=False)
+    sealed = event.get("proposal")
+    try:
+        return _Proposed(None if sealed is None else Proposal.model_validate(sealed))
+    except ValidationError as error:
+        raise EvidenceBroken(
+            f"the proposal in {folder.name} is of another version: open its case with "
+            f"{event.get('software', 'the software that sealed it')} ({error.error_count()} fields differ)"
+        ) from None

@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
 from domain.law import tariff
-from evidence import HttpAuthority, sealed_event, verify_package
+from evidence import HttpAuthority, PackageContents, sealed_event, verify_package
 from service import pipeline
 from service.pipeline import complete, settle
 from service.steps import contents
@@ -195,6 +196,31 @@ async def test_the_case_shows_the_penalty_that_was_sealed(
     assert row is not None
     assert row[0] == sealed_event(bench.shop.evidence_root / package.folder)["proposal"]
     assert row[0]["amount_yuan"] == 6 * 700
+
+
+async def test_a_package_sealed_before_the_upgrade_opens_its_case_with_a_proposal_told_as_unsealed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present = contents.contents_of
+
+    def as_sealed_then(*given: Any) -> PackageContents:
+        made = present(*given)
+        later = ("proposal", "software")
+        return replace(made, event={name: value for name, value in made.event.items() if name not in later})
+
+    monkeypatch.setattr("service.steps.seal.contents_of", as_sealed_then)
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    assert (await bench.state(), await bench.cases()) == (HitState.OPEN, 1)
+    async with transaction(bench.shop.pool) as conn:
+        row = await (await conn.execute("SELECT proposal, detail FROM case_file, case_event")).fetchone()
+    assert row is not None
+    assert row[0]["amount_yuan"] == 6 * 500
+    assert "未随证据封存" in row[0]["reservation"]["zh"]
+    assert row[1]["proposal"] == "computed when the case was opened"
 
 
 @pytest.mark.parametrize("fact", ["certificate", "announcement", "legal_basis"])

@@ -139,7 +139,7 @@ async def test_a_sealed_complete_overload_becomes_one_case_however_often_it_is_o
         ({"missing": ("no-rear-image",)}, "no-rear-image"),
         ({"context": CONTEXT.model_copy(update={"certificate": None})}, "no-certificate"),
         ({"context": CONTEXT.model_copy(update={"legal_basis": None})}, "no-legal-basis"),
-        ({"proposal": None}, "proposes no penalty"),
+        ({"proposal": None}, "no penalty may be proposed"),
     ],
 )
 async def test_what_is_unfit_opens_nothing(change: dict[str, object], why: str) -> None:

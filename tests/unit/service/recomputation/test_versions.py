@@ -1,5 +1,6 @@
 """An algorithm's name stands for its figures for ever, and packages of old are still computed by it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from domain.errors import ConfigurationError
 from domain.ids import sha256_of
 from domain.law import published_tables
+from evidence.parsing import canonical_json
 from service.recomputation import as_text, recompute
 from service.recomputation.algorithms import PENALTIES, SCREENINGS, WEIGHINGS
 from tests.unit.service.recomputation.golden import packages
@@ -67,3 +69,15 @@ def test_what_weighs_is_pinned_by_its_own_golden_vehicle() -> None:
     golden = packages.FOLDER.parents[2] / "weigh" / "golden" / "figures.json"
     text = golden.read_text(encoding="utf-8")
     assert all(name in text for names in WEIGHINGS.values() for name in names)
+
+
+def test_a_package_sealed_before_packages_held_their_rule_says_so(tmp_path: Path) -> None:
+    (package, *_) = packages.lay_out(packages.read(KEPT[0]), tmp_path)
+    file = package / "data/event.json"
+    event = json.loads(file.read_bytes())
+    for later in ("software", "proposal"):
+        del event[later]
+    event["completeness"] = {"profile": "standard", "missing": []}
+    file.write_bytes(canonical_json(event))
+    with pytest.raises(ConfigurationError, match=r"cannot be computed again .* evidence verify"):
+        recompute(package)
