@@ -14,7 +14,6 @@ help a log, since the proof has to lead to both signed roots.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from evidence.log_copy import CHECKPOINT, MAX_NOTE_BYTES, CopiedTiles, LogCopy, 
 from evidence.merkle import check_consistency, consistency_proof, root
 from evidence.note import VerifierKey
 from evidence.trust import Trust
+from evidence.witnessed import witnessed
 
 
 class OtherHead(NamedTuple):
@@ -137,24 +137,19 @@ class Auditor:
         return f"{head.checkpoint.size} entries, signed by {head.checkpoint.origin}"
 
     def _witness(self, head: Head, required: Sequence[VerifierKey]) -> str:
-        present = {(line.name, line.key_id) for line in head.signed.note.signatures}
-        for key in required:
-            if (key.name, key.key_id) not in present:
-                raise EvidenceBroken(f"{key.name} has not cosigned")
-        cosigners = {key for key in (*self._trust.witnesses, *required) if (key.name, key.key_id) in present}
-        told, dead = [], []
-        for key in sorted(cosigners):
-            at = _moment(head.signed.check_witness(key))
-            try:
-                self._trust.life_of(key.public_key).check(at, f"the witness key {key}")
-            except EvidenceBroken as error:
-                dead.append(error)
-            else:
-                self._trust.life_of(head.key.public_key).check(at, f"the log key {head.key}")
-                told.append(f"{key.name} at {at.isoformat()}")
-        if not told:
-            raise dead[0] if dead else EvidenceBroken("no trusted witness has cosigned")
-        return f"cosigned by {', '.join(told)}"
+        missing = set(required) - set(head.signed.note.signers(required))
+        if missing:
+            raise EvidenceBroken(f"{', '.join(sorted(key.name for key in missing))} has not cosigned")
+        asked = tuple(dict.fromkeys((*self._trust.witnesses, *required)))
+        seen = witnessed(head.signed, self._trust._replace(witnesses=asked))
+        self._trust.life_of(head.key.public_key).check(seen.at, f"the log key {head.key}")
+        names = ", ".join(key.name for key in seen.keys)
+        if not seen.standing:
+            raise _NotComparable(
+                f"cosigned by {names} only, whose key has ended: whoever has it may have written any time; "
+                "audit again when another witness has cosigned"
+            )
+        return f"cosigned by {names}, first at {seen.at.isoformat()}"
 
     def _root(self, head: Head, *, full: bool) -> str:
         size = head.checkpoint.size
@@ -213,15 +208,7 @@ class Auditor:
     def _signed(self, note: bytes, copy: LogCopy | None) -> Head:
         """Return a head that a log of the trust file has signed; all heads of an audit are of that one."""
         signed = SignedCheckpoint.parse(note)
-        named = [key for key in self._trust.logs if key.name == signed.checkpoint.origin]
-        present = {(line.name, line.key_id) for line in signed.note.signatures}
-        key = next((one for one in named if (one.name, one.key_id) in present), None)
-        if key is None:
-            raise EvidenceBroken(
-                f"it is not signed by a log of the trust file; its origin is {signed.checkpoint.origin!r}"
-            )
-        signed.check_log(key)
-        return Head(note, signed.checkpoint, signed, key, copy)
+        return Head(note, signed.checkpoint, signed, signed.log_of(self._trust.logs), copy)
 
 
 class _NotComparable(Exception):
@@ -230,10 +217,3 @@ class _NotComparable(Exception):
 
 class _NothingThere(Exception):
     """There is nothing to look at, and there need not be."""
-
-
-def _moment(posix_s: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(posix_s, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise EvidenceBroken("the witness's time is outside any calendar") from None

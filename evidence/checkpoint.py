@@ -5,7 +5,7 @@ adds a line that signs the same text with its own time in front. A proof puts an
 path before a checkpoint, so that all of it can be checked offline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from domain.errors import EvidenceBroken
@@ -69,6 +69,21 @@ class SignedCheckpoint(NamedTuple):
         if self.checkpoint.origin != key.name:
             raise EvidenceBroken(f"the checkpoint is of the log {self.checkpoint.origin!r}, not {key.name!r}")
         self.note.check_signed_by(key)
+
+    def log_of(self, logs: Iterable[VerifierKey]) -> VerifierKey:
+        """Return the key by which the log itself signed, among trusted ones of its name, once it holds.
+
+        Raises
+        ------
+        EvidenceBroken
+            None of them signed, or the signature does not hold.
+        """
+        origin = self.checkpoint.origin
+        signers = self.note.signers(key for key in logs if key.name == origin)
+        if not signers:
+            raise EvidenceBroken(f"it is not signed by a log of the trust file; its origin is {origin!r}")
+        self.check_log(signers[0])
+        return signers[0]
 
     def check_witness(self, key: VerifierKey) -> int:
         """Check the witness's cosignature and return its time in POSIX seconds."""

@@ -10,16 +10,21 @@ ours ever takes its place.
 """
 
 import fcntl
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 from domain.errors import EvidenceBroken
+from evidence.authority_life import check_living_token
+from evidence.checkpoint import Checkpoint, SignedCheckpoint
 from evidence.durable import make_folders, read_regular, replace
 from evidence.log_copy import CHECKPOINT, MAX_NOTE_BYTES, LogCopy
+from evidence.merkle import check_inclusion, inclusion_proof, leaf_hash
 from evidence.parsing import lines_of
-from evidence.timestamp import Stamp, TimeAuthority, check_token
+from evidence.tiles import Tiles
+from evidence.timestamp import Stamp, TimeAuthority
 from evidence.trust import Trust
 
 DATES = "heads/dates"
@@ -62,6 +67,30 @@ def stamped_dates(copy: LogCopy) -> bytes | None:
     return copy.read(DATES, max_bytes=_MAX_DATES_BYTES)
 
 
+def stamped_by(log_folder: Path, leaf: bytes, index: int, trust: Trust) -> datetime | None:
+    """Return by when an authority has stamped a head that holds an entry; None where none is known.
+
+    A stamp of an authority that was revoked since dates nothing: whoever has its key chooses the time.
+    """
+    dates = log_folder / DATES
+    if not dates.exists():
+        return None
+    notes = [log_folder / _FOLDER / f"{day}.checkpoint" for day in dates.read_text("ascii").split()]
+    first = bisect_right(notes, index, key=lambda note: _head_in(note).size)
+    for note in notes[first:]:
+        try:
+            token = read_regular(note.with_suffix(".tsr"), max_bytes=_MAX_TOKEN_BYTES)
+            found = check_living_token(token, read_regular(note, max_bytes=MAX_NOTE_BYTES), trust)
+            head = _head_in(note)
+            path = inclusion_proof(index, head.size, Tiles(log_folder).node)
+            check_inclusion(leaf_hash(leaf), index, head.size, path, head.root)
+        except EvidenceBroken:
+            continue
+        if not found.revoked:
+            return found.stamp.made_at + found.stamp.accuracy
+    return None
+
+
 def check_stamped_heads(
     copy: LogCopy, listed: bytes, trust: Trust, check_head: Callable[[bytes], None], *, all_days: bool
 ) -> str:
@@ -89,28 +118,40 @@ def check_stamped_heads(
     if any(later <= earlier for earlier, later in pairwise(days)):
         raise EvidenceBroken(f"{DATES} is not in order")
     looked_at = days if all_days else days[-RECENT_DAYS:]
+    notes: dict[str, None] = {}
     for day in looked_at:
-        newest = _check_day(copy, trust, check_head, day)
+        newest, note = _check_day(copy, trust, check_head, day)
+        notes |= {note: None} if note else {}
     missing = (days[-1] - days[0]).days + 1 - len(days)
     gaps = f", {missing} days between have none" if missing else ""
-    return f"{len(looked_at)} of {len(days)} days checked; the last at {newest.made_at.isoformat()}{gaps}"
+    return (
+        f"{len(looked_at)} of {len(days)} days checked; the last at {newest.made_at.isoformat()}{gaps}"
+        + "".join(f"; {note}" for note in notes)
+    )
 
 
-def _check_day(copy: LogCopy, trust: Trust, check_head: Callable[[bytes], None], day: date) -> Stamp:
+def _check_day(
+    copy: LogCopy, trust: Trust, check_head: Callable[[bytes], None], day: date
+) -> tuple[Stamp, str]:
     note = copy.read(f"{_FOLDER}/{day.isoformat()}.checkpoint", max_bytes=MAX_NOTE_BYTES)
     token = copy.read(f"{_FOLDER}/{day.isoformat()}.tsr", max_bytes=_MAX_TOKEN_BYTES)
     if note is None or token is None:
         raise EvidenceBroken(f"the head of {day} is listed as time-stamped, but not there")
     try:
         check_head(note)
-        stamp = check_token(token, note, trust.tsa_roots)
+        # No entry of the log holds this token, so only its own time can be held against its authority's life.
+        stamp, told, _ = check_living_token(token, note, trust)
     except EvidenceBroken as error:
         error.args = (f"the head of {day}: {error}",)
         raise
     begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
     if stamp.made_at + stamp.accuracy < begins - timedelta(days=1):
         raise EvidenceBroken(f"the head of {day} was time-stamped before that day, at {stamp.made_at}")
-    return stamp
+    return stamp, told
+
+
+def _head_in(note: Path) -> Checkpoint:
+    return SignedCheckpoint.parse(read_regular(note, max_bytes=MAX_NOTE_BYTES)).checkpoint
 
 
 def _stamp_waiting(folder: Path, authority: TimeAuthority) -> list[date]:

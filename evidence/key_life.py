@@ -37,6 +37,11 @@ class KeyLife(NamedTuple):
             raise EvidenceBroken(f"{whose} ends before it begins")
         return life
 
+    @property
+    def end(self) -> datetime | None:
+        """From when on nobody's use of the key counts, None where that is not told."""
+        return min((bound for bound in (self.valid_to, self.revoked_at) if bound is not None), default=None)
+
     def members(self) -> dict[str, str]:
         """Return the bounds as an entry's members."""
         return {name: utc_text(bound) for name, bound in self._asdict().items() if bound is not None}

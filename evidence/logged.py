@@ -1,15 +1,17 @@
 """A statement's entry in the log: its inclusion, who signed the head, and keys alive when it was seen."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import EvidenceBroken
-from evidence.checkpoint import SignedCheckpoint, TlogProof
+from evidence.checkpoint import TlogProof
 from evidence.dsse import Envelope
+from evidence.head_stamps import stamped_by
+from evidence.log import published_proof
 from evidence.merkle import check_inclusion, leaf_hash
-from evidence.note import VerifierKey
 from evidence.trust import Trust
+from evidence.witnessed import witnessed
 
 
 class Place(NamedTuple):
@@ -20,7 +22,9 @@ class Place(NamedTuple):
     witnessed_at: datetime
 
 
-def check_logged(leaf: bytes, leaf_index: int, proof: bytes, trust: Trust) -> Place:
+def check_logged(
+    leaf: bytes, leaf_index: int, proof: bytes, trust: Trust, *, known_by: datetime | None = None
+) -> Place:
     """Check an entry by its proof.
 
     Parameters
@@ -33,6 +37,9 @@ def check_logged(leaf: bytes, leaf_index: int, proof: bytes, trust: Trust) -> Pl
         A C2SP tlog-proof of it.
     trust
         Whose logs and witnesses count.
+    known_by
+        When somebody else vouched for a head that holds this entry. It dates the entry where only witnesses
+        whose keys have ended cosigned (`evidence.witnessed`): later than it was, but nobody's to choose.
 
     Raises
     ------
@@ -44,13 +51,37 @@ def check_logged(leaf: bytes, leaf_index: int, proof: bytes, trust: Trust) -> Pl
     if parsed.leaf_index != leaf_index:
         raise EvidenceBroken(f"its proof is of entry {parsed.leaf_index}, not of entry {leaf_index}")
     check_inclusion(leaf_hash(leaf), parsed.leaf_index, head.size, parsed.path, head.root)
-    log = _signed_by(parsed.signed, trust.logs)
-    if not log:
-        raise EvidenceBroken(f"the head is not signed by the log {head.origin!r} of the trust file")
-    parsed.signed.check_log(log[0])
-    seen_at = _witnessed_at(parsed.signed, trust)
-    trust.life_of(log[0].public_key).check(seen_at, f"the log key {log[0]}")
+    log = parsed.signed.log_of(trust.logs)
+    seen = witnessed(parsed.signed, trust)
+    seen_at = seen.at if seen.standing else known_by
+    if seen_at is None:
+        raise EvidenceBroken(
+            "only witnesses whose keys have ended cosigned its head, and nobody else has dated one with it: "
+            "whoever has such a key may have written any time"
+        )
+    trust.life_of(log.public_key).check(seen_at, f"the log key {log}")
     return Place(parsed.leaf_index, head.size, seen_at)
+
+
+def check_published(
+    leaf: bytes, leaf_index: int, log_folder: Path, kept: bytes | None, trust: Trust
+) -> Place:
+    """Look an entry up in a log as it lies there, and date it by the proof that was kept when it was logged.
+
+    Where only witnesses whose keys have ended cosigned that proof, the entry is dated by the first stamped
+    head that holds it, or by the published one: later than it was, but by nobody who could choose.
+
+    Raises
+    ------
+    EvidenceBroken
+        It is not in the log, or nobody to be believed vouches for it.
+    """
+    ended = any(trust.life_of(key.public_key).end is not None for key in trust.witnesses)
+    stamped = stamped_by(log_folder, leaf, leaf_index, trust) if ended else None
+    place = check_logged(leaf, leaf_index, published_proof(log_folder, leaf_index), trust, known_by=stamped)
+    if kept is None:
+        return place
+    return check_logged(leaf, leaf_index, kept, trust, known_by=stamped or place.witnessed_at)
 
 
 def check_signers_alive(envelope: bytes, trust: Trust, seen_at: datetime) -> None:
@@ -65,29 +96,3 @@ def check_signers_alive(envelope: bytes, trust: Trust, seen_at: datetime) -> Non
     for service in trust.services:
         if service.key_id in signed:
             trust.life_of(service.public_key).check(seen_at, f"the service key {service.key_id[:16]}...")
-
-
-def _witnessed_at(signed: SignedCheckpoint, trust: Trust) -> datetime:
-    """Return the first time that a trusted witness vouches for whose key was alive then."""
-    keys = _signed_by(signed, trust.witnesses)
-    if not keys:
-        raise EvidenceBroken("no trusted witness has cosigned the head")
-    alive, dead = [], []
-    for key in keys:
-        try:
-            at = datetime.fromtimestamp(signed.check_witness(key), UTC)
-            trust.life_of(key.public_key).check(at, f"the witness key {key}")
-        except EvidenceBroken as error:
-            dead.append(error)
-        except (ValueError, OverflowError, OSError):
-            dead.append(EvidenceBroken("the witness's time is outside any calendar"))
-        else:
-            alive.append(at)
-    if not alive:
-        raise dead[0]
-    return min(alive)
-
-
-def _signed_by(signed: SignedCheckpoint, keys: Sequence[VerifierKey]) -> list[VerifierKey]:
-    present = {(line.name, line.key_id) for line in signed.note.signatures}
-    return [key for key in keys if (key.name, key.key_id) in present]

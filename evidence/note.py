@@ -6,6 +6,7 @@ not verify breaks the whole note.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from domain.errors import EvidenceBroken
@@ -96,6 +97,11 @@ class Note(NamedTuple):
         if len(lines) > _MAX_SIGNATURES:
             raise EvidenceBroken(f"the note has {len(lines)} signatures; at most {_MAX_SIGNATURES} are read")
         return cls(body + "\n", tuple(map(_signature_of, lines)))
+
+    def signers(self, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
+        """Return those of `keys` by which a line is signed, in their order; nothing is verified yet."""
+        present = {(line.name, line.key_id) for line in self.signatures}
+        return [key for key in keys if (key.name, key.key_id) in present]
 
     def signature_by(self, key: VerifierKey) -> bytes:
         """Return the one signature that names `key`, not yet verified.

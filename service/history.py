@@ -21,7 +21,6 @@ from evidence import (
     Trust,
     check_statement,
     leaf_hash,
-    published_proof,
     statement_leaf,
     verify_package,
 )
@@ -35,7 +34,7 @@ from evidence.acts import (
     subjects_of,
 )
 from evidence.dsse import Envelope
-from evidence.logged import check_logged, check_signers_alive
+from evidence.logged import check_published, check_signers_alive
 from evidence.parsing import Json, moment_of
 from evidence.statements import KEYS, PACKAGE
 from evidence.verify.inspection import printable
@@ -210,9 +209,7 @@ class _Teller:
         if index is None:
             return Finding(None, "waits to be logged"), None, None
         try:
-            place = check_logged(leaf, index, published_proof(self._places.log, index), self._trust)
-            if entry.proof is not None:
-                place = check_logged(leaf, index, entry.proof, self._trust)
+            place = check_published(leaf, index, self._places.log, entry.proof, self._trust)
         except EvidenceBroken as error:
             return (
                 Finding(False, f"entry {index} is missing from the log: {printable(str(error))}"),

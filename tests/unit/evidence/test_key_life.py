@@ -13,16 +13,22 @@ from domain.units import utc_text
 from evidence import (
     ED25519,
     LocalTestAuthority,
+    Signer,
     TransparencyLog,
     Trust,
     VerifierKey,
     Witness,
+    build,
     create_keys,
+    leaf_hash,
     trust_bytes,
     trust_file,
     verify_package,
 )
+from evidence.checkpoint import TlogProof, cosignature
+from evidence.head_stamps import stamp_heads
 from evidence.key_life import KeyLife
+from evidence.logged import check_published
 from tests.fixtures import evidence as fixtures
 from tests.fixtures.evidence import CAPTURED_AT, KEYS_MADE_AT, Deployment, contents, copy_of
 
@@ -214,6 +220,74 @@ def test_a_second_witness_vouches_where_the_first_ones_key_was_revoked(
     assert verify_package(package, Trust.parse(trust_bytes(document))).broken == ("keys",)
     document["witnesses"] += trust_file(other.keys)["witnesses"]
     assert verify_package(package, Trust.parse(trust_bytes(document))).ok
+
+
+def claimed_by(deployment: Deployment, signer: Signer, package: Path, at: datetime) -> None:
+    """Put a cosignature with a time of the thief's choice under a package's head."""
+    path = package / "seal/inclusion.tlog-proof"
+    note = TlogProof.parse(path.read_bytes()).signed.note
+    path.write_bytes(path.read_bytes() + cosignature(note.text, signer, int(at.timestamp())))
+
+
+@pytest.mark.parametrize("end", ["revoked_at", "valid_to"])
+def test_a_stolen_witness_key_whose_life_has_ended_makes_nothing_older(
+    deployment: Deployment, tmp_path: Path, end: str
+) -> None:
+    """The thief writes any time he likes; the service key that signed was revoked before a witness saw it."""
+    stolen = create_keys(tmp_path / "stolen", name="former.invalid", made_at=KEYS_MADE_AT)
+    stamped_at, revoked_at = deployment.now, deployment.now + timedelta(hours=1)
+    built = build(deployment.evidence, contents())
+    signed = deployment.signed(built)
+    deployment.now += timedelta(days=1)  # the log was away
+    package = deployment.seal_built(built, signed=signed)
+    claimed_by(deployment, stolen.witness, package, stamped_at + timedelta(minutes=1))
+    document = with_life(trust_file(deployment.keys), "services", revoked_at=revoked_at)
+    former = with_life(trust_file(stolen), "witnesses", **{end: stamped_at + timedelta(minutes=5)})
+    document["witnesses"] += former["witnesses"]
+    assert verify_package(package, Trust.parse(trust_bytes(document))).broken == ("keys",)
+
+
+def test_an_operator_who_changed_to_a_foreign_witness_back_dates_by_the_own_old_key(
+    deployment: Deployment,
+) -> None:
+    """What was sealed before still holds; what comes after does not, whatever time the old key writes."""
+    before = deployment.seal(contents(1))
+    changed_at = deployment.now + timedelta(hours=1)
+    trust = bounded(deployment, "witnesses", valid_to=changed_at)
+    deployment.now = changed_at + timedelta(days=1)
+    log_key, claimed = VerifierKey.of(deployment.keys.log, ED25519), deployment.now
+    operator = Witness(
+        deployment.folder / "witness",
+        deployment.keys.witness,
+        log_key,
+        clock=lambda: int(claimed.timestamp()),
+    )
+    deployment.log = TransparencyLog(deployment.folder / "log", deployment.keys.log, operator)
+    captured_at = deployment.now - timedelta(minutes=1)
+    as_it_was = deployment.seal(contents(2, captured_at=captured_at))
+    claimed = changed_at - timedelta(minutes=1)
+    back_dated = deployment.seal(contents(3, captured_at=captured_at))
+    assert verify_package(before, trust).ok
+    assert verify_package(as_it_was, trust).broken == ("keys",)
+    assert verify_package(back_dated, trust).broken == ("witness-time", "keys")
+
+
+def test_an_act_dated_back_by_an_ended_witness_key_alone_is_dated_by_who_else_saw_it(
+    deployment: Deployment,
+) -> None:
+    """Nothing in an act is time-stamped, so that only another's word bounds what an ended key claims."""
+    leaf, now, log = b"an act\n", deployment.now.replace(microsecond=0), deployment.folder / "log"
+    deployment.log.append([leaf_hash(leaf)])
+    proof = deployment.log.inclusion_proof(0)
+    assert check_published(leaf, 0, log, proof, deployment.trust).witnessed_at == now
+    ended = bounded(deployment, "witnesses", valid_to=now + timedelta(days=1))
+    with pytest.raises(EvidenceBroken, match="whose keys have ended"):
+        check_published(leaf, 0, log, proof, ended)
+    deployment.now += timedelta(hours=9)
+    stamp_heads(log, deployment.authority, deployment.now.date())
+    assert check_published(leaf, 0, log, proof, ended).witnessed_at >= deployment.now
+    with pytest.raises(EvidenceBroken):
+        check_published(b"another\n", 0, log, proof, ended)
 
 
 def test_the_package_cannot_bring_a_life_of_its_own(sealed_world: Deployment, tmp_path: Path) -> None:
