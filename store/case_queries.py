@@ -210,13 +210,3 @@ async def shown_image(conn: Connection, sha256: str) -> list[ShownImage]:
         [sha256],
     )
     return [ShownImage(*row) for row in await cursor.fetchall()]
-
-
-async def package_folder(conn: Connection, event_id: str, supplement: int) -> str | None:
-    """Return the folder of a sealed package, or None where there is none."""
-    cursor = await conn.execute(
-        "SELECT folder FROM package WHERE event_id = %s AND supplement = %s AND state = 'complete'",
-        [event_id, supplement],
-    )
-    row = await cursor.fetchone()
-    return None if row is None else row[0]

@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
+from api.auth import hash_password
 from domain.acts import ActKind
+from domain.ids import sha256_of
 from evidence.acts import KeyEntry, check_act, officer_keys_of
+from store.accounts import add_account
 from store.officer_keys import key_statements
-from tests.fixtures.office import PASSWORD, Office
+from tests.fixtures.office import PASSWORD, Office, OpenedCase
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +49,49 @@ async def acts(office: Office, kind: ActKind) -> list[bytes]:
     return [bytes(row[0]) for row in rows]
 
 
+async def add_administrator(office: Office) -> None:
+    """Create an account that only administers."""
+    async with office.pool.connection() as conn:
+        await add_account(
+            conn,
+            username="root.admin",
+            password_hash=hash_password(PASSWORD),
+            role="administrator",
+            officer_id=None,
+        )
+
+
+def gets(application: FastAPI, case: OpenedCase) -> list[str]:
+    """Return an address for every GET there is, about this case where it is about one."""
+    values = {"case_id": case.case_id, "event_id": case.event_id, "sha256": case.images[0], "code": "en"}
+    routers = [getattr(one, "original_router", None) for one in application.routes]  # as FastAPI holds them
+    routes = [route for router in routers if router is not None for route in router.routes]
+    found = [route.path.format(**values) for route in routes if "GET" in route.methods]
+    assert f"/images/{case.images[0]}" in found
+    return [*found, f"/api/v1/packages/{case.event_id}.tar", f"/api/v1/packages/{case.event_id}/disclosure"]
+
+
+async def test_no_role_gets_an_original_unnoted_nor_a_package_without_an_act(office: Office) -> None:
+    await add_administrator(office)
+    case = await office.open_case(0, waveform=True)
+    async with office.pool.connection() as conn:
+        stored = await (await conn.execute("SELECT sha256 FROM blob")).fetchall()
+    originals = [office.blobs.get(row[0]) for row in stored]
+    assert len(originals) > len(case.images)  # the waveform too
+    application = create_app(office.wiring())
+    image, giving = f"/images/{case.images[0]}", []
+    for username in (None, "limei", "expired", "boss", "root.admin"):
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:
+            headers = {} if username is None else await bearer(client, username)
+            for path in gets(application, case):
+                noted = len(await acts(office, ActKind.ACCESS))
+                answer = await client.get(path, headers=headers)
+                if any(one in answer.content for one in originals):
+                    giving.append((username, path, len(await acts(office, ActKind.ACCESS)) - noted))
+    assert giving == [(username, image, 1) for username in ("limei", "expired", "boss", "root.admin")]
+
+
 async def test_a_package_leaves_with_the_officers_signature(
     office: Office, client: httpx.AsyncClient
 ) -> None:
@@ -53,7 +100,12 @@ async def test_a_package_leaves_with_the_officers_signature(
     answer = await client.post(url, data=TO, headers=await bearer(client, "limei"))
     assert answer.status_code == 200
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
-        assert f"{case.package.name}/tagmanifest-sha256.txt" in archive.getnames()
+        members = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+    assert members == {
+        f"{case.package.name}/{file.relative_to(case.package).as_posix()}": file.read_bytes()
+        for file in case.package.rglob("*")
+        if file.is_file()
+    }
     (envelope,) = await acts(office, ActKind.DISCLOSURE)
     services = [office.deployment.keys.service.public_key]
     async with office.pool.connection() as conn:
@@ -62,6 +114,8 @@ async def test_a_package_leaves_with_the_officers_signature(
     assert (act.officer, act.licence, act.reason) == ("YN-001", "YN5301-001", TO["reason"])
     assert (act.event, act.subject) == (case.event_id, case.package.name)
     assert act.detail == {"recipient": TO["recipient"]}
+    tagmanifest = f"{case.package.name}/tagmanifest-sha256.txt"
+    assert act.digests == ((tagmanifest, sha256_of(members[tagmanifest])),)
     assert await acts(office, ActKind.ACCESS) == []
 
 
@@ -70,18 +124,34 @@ async def test_a_package_leaves_with_the_officers_signature(
     [
         ("expired", {}, 403),
         ("boss", {}, 403),
+        ("root.admin", {}, 403),
+        (None, {}, 401),
         ("limei", {"reason": "  "}, 422),
         ("limei", {"recipient": "a\nb"}, 422),
         ("limei", {"supplement": "3"}, 404),
+        ("limei", {"supplement": str(2**31)}, 422),
     ],
 )
 async def test_without_licence_recipient_or_reason_nothing_leaves(
-    office: Office, client: httpx.AsyncClient, username: str, change: dict[str, str], status: int
+    office: Office, client: httpx.AsyncClient, username: str | None, change: dict[str, str], status: int
 ) -> None:
+    await add_administrator(office)
     case = await office.open_case(0)
     url = f"/api/v1/packages/{case.event_id}/disclosure"
-    answer = await client.post(url, data=TO | change, headers=await bearer(client, username))
+    headers = {} if username is None else await bearer(client, username)
+    answer = await client.post(url, data=TO | change, headers=headers)
     assert (answer.status_code, await acts(office, ActKind.DISCLOSURE)) == (status, [])
+
+
+async def test_a_package_that_is_not_the_one_sealed_here_is_not_signed_for(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    case = await office.open_case(0)
+    async with office.pool.connection() as conn:
+        await conn.execute("UPDATE package SET tagmanifest = repeat('0', 64)")
+    url = f"/api/v1/packages/{case.event_id}/disclosure"
+    answer = await client.post(url, data=TO, headers=await bearer(client, "limei"))
+    assert (answer.status_code, await acts(office, ActKind.DISCLOSURE)) == (422, [])
 
 
 async def test_the_page_hands_a_package_out_only_with_its_own_form(
@@ -106,9 +176,10 @@ async def test_who_looked_at_originals_is_noted_once_a_session_and_package(
         for path in (
             f"/images/{cases[0].images[0]}",
             f"/images/{cases[0].images[1]}",
-            f"/api/v1/packages/{cases[0].event_id}.tar",
         ):
-            assert (await client.get(path, headers=headers)).status_code == 200
+            shown = await client.get(path, headers=headers)
+            # What a browser kept would be seen by the next session, or person, without a note.
+            assert (shown.status_code, shown.headers["cache-control"]) == (200, "no-store")
     await client.get(f"/images/{cases[1].images[0]}", headers=li)
     for _ in range(2):
         await client.get(f"/images/{cases[1].images[0]}", auth=("wangjg", PASSWORD))

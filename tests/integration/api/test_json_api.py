@@ -1,8 +1,6 @@
 """The JSON API and the web's defences, over HTTP against a real database and sealed packages."""
 
 import asyncio
-import io
-import tarfile
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -91,7 +89,7 @@ async def test_a_tool_claims_and_decides_like_the_page(office: Office, client: h
     assert hidden["plate"] is None
 
 
-async def test_images_and_packages_come_byte_for_byte_and_only_to_the_signed_in(
+async def test_images_come_byte_for_byte_and_only_to_the_signed_in(
     office: Office, client: httpx.AsyncClient
 ) -> None:
     case = await office.open_case(0)
@@ -104,15 +102,6 @@ async def test_images_and_packages_come_byte_for_byte_and_only_to_the_signed_in(
     assert (await client.get(f"/images/{case.images[0]}")).status_code == 401
     for path in ("..%2f..%2fetc%2fpasswd", "A" * 64, "../" * 3 + "etc/passwd"):
         assert (await client.get(f"/images/{path}", headers=headers)).status_code in {404, 422}
-    package = await client.get(f"/api/v1/packages/{case.event_id}.tar", headers=headers)
-    with tarfile.open(fileobj=io.BytesIO(package.content)) as archive:
-        members = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
-    on_disk = {
-        f"{case.package.name}/{file.relative_to(case.package).as_posix()}": file.read_bytes()
-        for file in case.package.rglob("*")
-        if file.is_file()
-    }
-    assert members == on_disk
 
 
 async def test_basic_credentials_and_none(client: httpx.AsyncClient) -> None:
@@ -273,7 +262,6 @@ async def test_numbers_beyond_the_database_are_the_askers_mistake(
 ) -> None:
     headers = await bearer(client, "limei")
     for path, name in (
-        (f"/api/v1/packages/{'0' * 32}.tar", "supplement"),
         ("/api/v1/quarantine", "before"),
         ("/quarantine", "before"),
     ):
