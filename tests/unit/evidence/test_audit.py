@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from domain.errors import ServiceUnavailable
-from evidence import COSIGNATURE, VerifierKey, trust_bytes, trust_file
+from domain.units import utc_text
+from evidence import COSIGNATURE, Trust, VerifierKey, trust_bytes, trust_file
 from evidence.audit import Auditor, OtherHead
 from evidence.audit_report import AuditReport, Verdict
 from evidence.checkpoint import Checkpoint, SignedCheckpoint, cosignature
@@ -255,6 +256,38 @@ def test_heads_are_stamped_once_a_day_and_checked(deployment: Deployment) -> Non
     report = audited(deployment, full=True)
     assert report.status == 0, report
     assert report.checks[-1].detail.startswith("5 of 5 days checked")
+
+
+def bounded(deployment: Deployment, part: str, **life: datetime) -> None:
+    """Have the deployment's trust file bound the life of its one key of a part."""
+    document = trust_file(deployment.keys)
+    entry = document[part][0]
+    document[part] = [{"key": entry} if isinstance(entry, str) else entry]
+    document[part][0] |= {name: utc_text(bound) for name, bound in life.items()}
+    deployment.trust = Trust.parse(trust_bytes(document))
+
+
+def test_a_head_stamped_by_an_authority_after_its_life(deployment: Deployment) -> None:
+    deployment.log.append(leaves(0, 10))
+    stamp_heads(deployment.folder / "log", deployment.authority, deployment.now.date())
+    for life in ("revoked_at", "valid_to"):
+        bounded(deployment, "time_authorities", **{life: deployment.now - timedelta(hours=1)})
+        assert broken(audited(deployment)) == ["time stamps"]
+    bounded(deployment, "time_authorities", revoked_at=deployment.now + timedelta(hours=1))
+    report = audited(deployment)
+    assert report.status == 0
+    assert "was revoked later" in report.checks[-1].detail
+
+
+def test_a_head_that_only_a_witness_whose_key_has_ended_cosigned_proves_no_time(
+    deployment: Deployment,
+) -> None:
+    """Who kept the key may write a time of its life as long as he likes: the auditor waits for another."""
+    deployment.log.append(leaves(0, 10))
+    bounded(deployment, "witnesses", valid_to=deployment.now + timedelta(hours=1))
+    report = audited(deployment)
+    assert report.status == 2
+    assert "whose key has ended" in report.checks[1].detail
 
 
 def test_an_authority_away_is_asked_again(deployment: Deployment) -> None:
