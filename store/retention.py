@@ -4,11 +4,14 @@ Rules
 -----
 1. What goes is named by digest in one signed statement, whose leaf is in the log's outbox when the rows are
    gone: nothing is deleted silently, and nothing is stated that was not deleted.
-2. A hold that was placed before is seen; one that is being placed waits (`store.holds`).
+2. A hold that was placed before is seen; one that is being placed waits (`store.holds`). Whether a flagged
+   passage is due is asked again once its row is locked: what the first look did not see, a case just opened,
+   a supplement just asked for, keeps it. Whoever adds to a passage's evidence holds that row.
 3. The ledger is not touched: what is sent again is a duplicate, and stored no second time. Statements on
    captures, packages' rows and the log stay, so that it can be proven what there was, and when.
 4. Rows first. Files follow once this is committed: packages by `packages_to_remove`, blobs after their grace.
-5. A capture that comes after its passage was erased is not paired any more, and goes by the shortest rule.
+5. A capture that comes after its passage was erased is not paired any more, or as the deletion was under way;
+   either way it is no evidence, and goes by the shortest rule.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +45,7 @@ State = Callable[[Gone], tuple[Act, SignedAct]]
 _DUE_CAPTURES = """
 FROM capture c
 WHERE c.stored_at < %(before)s
-    AND NOT EXISTS (SELECT FROM hit h WHERE h.event_id = c.passage_event_id)
+    AND NOT EXISTS (SELECT FROM hit h WHERE h.event_id = c.passage_event_id AND h.deletion_id IS NULL)
     AND NOT EXISTS (SELECT FROM held_event e WHERE e.event_id IN (c.event_id, c.passage_event_id))
 """
 
@@ -65,7 +68,7 @@ FROM hit h
 JOIN LATERAL (SELECT max(k.completed_at) AS sealed_at, bool_and(k.state = 'complete') AS whole
               FROM package k WHERE k.event_id = h.event_id) AS sealed ON sealed.whole
 LEFT JOIN case_file c ON c.event_id = h.event_id
-WHERE h.deletion_id IS NULL AND h.state IN ('sealed', 'incomplete', 'open')
+WHERE h.deletion_id IS NULL AND h.state IN ('incomplete', 'open')
     AND coalesce(c.state, '') = %(state)s AND greatest(sealed.sealed_at, c.updated_at) < %(before)s
     AND NOT EXISTS (SELECT FROM supplement_request s WHERE s.event_id = h.event_id AND s.supplement IS NULL)
     AND NOT EXISTS (SELECT FROM held_event e WHERE e.event_id = h.event_id)
@@ -106,6 +109,8 @@ RETURNING q.quarantine_id, q.payload_sha256, due.in_blobs
 )
 
 _LOCK_HIT = "SELECT h.event_id, h.captured_at" + _DUE_HITS + "LIMIT 1 FOR UPDATE OF h SKIP LOCKED"
+
+_STILL_DUE = "SELECT 1" + _DUE_HITS + "AND h.event_id = %(event)s"
 
 _CASE_STATE = {Rule.HIT: "", Rule.REJECTED: "rejected", Rule.CONFIRMED: "confirmed"}
 
@@ -224,25 +229,37 @@ async def _erase_quarantine(
 
 async def _delete_hit(conn: Connection, term: Term, state: State, now: datetime) -> int:
     """Delete the evidence of one flagged passage; the files of its packages follow."""
-    cursor = await conn.execute(_LOCK_HIT, _parameters(term, now))
-    row = await cursor.fetchone()
-    if row is None:
+    found = await _lock_due_hit(conn, _parameters(term, now))
+    if found is None:
         return 0
-    event, captured_at = EventId(row[0]), row[1]
+    event, captured_at = found
     folders, digests, freed = await _contents(conn, event, captured_at)
     subject = folders[0] if folders else event
     deletion = await _keep_statement(conn, Gone(term.rule, event, subject, tuple(digests)), state, now)
     await _erase_wire(conn, [event], [captured_at], now)
     for statement in _ERASE_EVENT:
-        await conn.execute(statement, {"event": event, "deletion": deletion})
+        await conn.execute(
+            statement, {"event": event, "deletion": deletion, "named": [name for name, _ in digests]}
+        )
     await mark_unreferenced(conn, freed, at=now)
     return 1
+
+
+async def _lock_due_hit(conn: Connection, values: dict[str, object]) -> tuple[EventId, datetime] | None:
+    """Return a passage that a rule ends, its hit's row locked; None where none is left that nobody holds."""
+    while True:
+        row = await (await conn.execute(_LOCK_HIT, values)).fetchone()
+        if row is None:
+            return None
+        # Asked again under the lock, by a statement that sees what was committed since the first one began.
+        if await (await conn.execute(_STILL_DUE, values | {"event": row[0]})).fetchone():
+            return EventId(row[0]), row[1]
 
 
 _ERASE_EVENT = (
     "UPDATE hit SET deletion_id = %(deletion)s WHERE event_id = %(event)s",
     "UPDATE package SET deletion_id = %(deletion)s WHERE event_id = %(event)s",
-    "DELETE FROM capture WHERE passage_event_id = %(event)s",
+    "DELETE FROM capture WHERE passage_event_id = %(event)s AND event_id = ANY(%(named)s)",
     "DELETE FROM reading WHERE event_id = %(event)s",
     "UPDATE supplement_request SET note = '' WHERE event_id = %(event)s",
     """UPDATE review SET note = '', envelope = '',

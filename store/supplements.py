@@ -18,11 +18,14 @@ class SupplementRequest(NamedTuple):
 async def request_supplement(conn: Connection, event_id: EventId, request: SupplementRequest) -> None:
     """Ask for a supplement, in the caller's transaction, which defers the job too.
 
+    The hit's row is held: a deletion that is under way is waited for, one that comes sees the request.
+
     Raises
     ------
     NotFound
         No package of this event is there to be followed.
     """
+    await conn.execute("SELECT FROM hit WHERE event_id = %s FOR UPDATE", [event_id])
     cursor = await conn.execute(
         """
         INSERT INTO supplement_request (event_id, reason, note)

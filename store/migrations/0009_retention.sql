@@ -51,21 +51,31 @@ UNION ALL SELECT wire_sha256 FROM capture WHERE wire_prefix IS NULL
 UNION ALL SELECT wire_blob FROM passage WHERE wire_blob IS NOT NULL
 UNION ALL SELECT payload_sha256 FROM quarantine WHERE payload IS NULL AND erased_at IS NULL;
 
--- Passages that a hold covers; of a vehicle, those at which its plate was read or typed.
-CREATE VIEW held_event AS
-SELECT subject AS event_id FROM legal_hold WHERE kind = 'event' AND released_at IS NULL
+-- Which passages a hold covers or covered; of a vehicle, those at which its plate was read, by any camera and
+-- as any candidate, or typed, in any review: rather one too many than one that was held and is deleted.
+CREATE VIEW hold_cover AS
+SELECT hold_id, released_at, subject AS event_id FROM legal_hold WHERE kind = 'event'
 UNION ALL  -- of a capture that was held before it was paired: the passage it belongs to by now
-SELECT c.passage_event_id FROM legal_hold l JOIN capture c ON c.event_id = l.subject
-WHERE l.kind = 'event' AND l.released_at IS NULL AND c.passage_event_id IS NOT NULL
+SELECT l.hold_id, l.released_at, c.passage_event_id FROM legal_hold l JOIN capture c ON c.event_id = l.subject
+WHERE l.kind = 'event' AND c.passage_event_id IS NOT NULL
 UNION ALL
-SELECT c.event_id FROM legal_hold l JOIN case_file c ON c.case_id = l.subject
-WHERE l.kind = 'case' AND l.released_at IS NULL
+SELECT l.hold_id, l.released_at, c.event_id FROM legal_hold l JOIN case_file c ON c.case_id = l.subject
+WHERE l.kind = 'case'
 UNION ALL
-SELECT c.event_id FROM legal_hold l JOIN case_file c ON l.subject IN (c.plate, c.ocr_plate)
-WHERE l.kind = 'vehicle' AND l.released_at IS NULL
+SELECT l.hold_id, l.released_at, c.event_id FROM legal_hold l
+JOIN case_file c ON l.subject IN (c.plate, c.ocr_plate)
+WHERE l.kind = 'vehicle'
 UNION ALL
-SELECT r.event_id FROM legal_hold l JOIN reading r ON l.subject IN (r.plate, r.reading ->> 'trailer_text')
-WHERE l.kind = 'vehicle' AND l.released_at IS NULL;
+SELECT l.hold_id, l.released_at, c.event_id FROM legal_hold l
+JOIN review v ON v.plate_typed = l.subject JOIN case_file c USING (case_id)
+WHERE l.kind = 'vehicle'
+UNION ALL
+SELECT l.hold_id, l.released_at, r.event_id FROM legal_hold l
+JOIN reading r ON jsonb_path_exists(
+    r.reading, '$.** ? (@.text == $plate || @.trailer_text == $plate)', jsonb_build_object('plate', l.subject))
+WHERE l.kind = 'vehicle';
+
+CREATE VIEW held_event AS SELECT event_id FROM hold_cover WHERE released_at IS NULL;
 
 -- The process of a case is kept as it was (行政处罚法 Art. 47), but for the plate, once the evidence itself was
 -- deleted under a rule and a logged statement says so. The log still has the digest of each decision.

@@ -119,6 +119,20 @@ async def decided(bench: Bench, state: str) -> None:
         await conn.execute("UPDATE case_file SET state = %s, plate = %s", [state, plate])
 
 
+async def reviewed(bench: Bench, plate: str) -> None:
+    """Store a review in which an officer typed a plate."""
+    await officer_of(bench)
+    async with transaction(bench.shop.pool) as conn:
+        await conn.execute(
+            """INSERT INTO review (case_id, round, username, officer_id, licence, verdict, reason, note,
+                   plate_typed, seen_digests, idempotency_key, envelope)
+               SELECT case_id, 1, 'li.si', 'O1', 'L-2', 'confirm', 'clear', %(plate)s || '!', %(plate)s,
+                   '{}', 'k', 'envelope'
+               FROM case_file""",
+            {"plate": plate},
+        )
+
+
 async def statements(bench: Bench) -> list[Act]:
     """Return the deletions, each checked by the keys of the service and of officers."""
     services = [key.public_key for key in bench.shop.seals.trust.services]
@@ -300,16 +314,7 @@ async def test_a_package_that_is_not_sealed_yet_is_never_deleted(bench: Bench) -
 async def test_plates_of_a_deleted_case_are_gone_and_decisions_stay(bench: Bench) -> None:
     await sealed(bench, *ROLES)
     await decided(bench, "confirmed")
-    await officer_of(bench)
-    async with transaction(bench.shop.pool) as conn:
-        await conn.execute(
-            """INSERT INTO review (case_id, round, username, officer_id, licence, verdict, reason, note,
-                   plate_typed, seen_digests, idempotency_key, envelope)
-               SELECT case_id, 1, 'li.si', 'O1', 'L-2', 'confirm', 'clear', '云A12345!', %s, '{}', 'k',
-                   'envelope'
-               FROM case_file""",
-            [PLATE],
-        )
+    await reviewed(bench, PLATE)
     with pytest.raises(psycopg.errors.RestrictViolation):
         await asked(bench, "UPDATE review SET note = '', envelope = '', plate_typed = 'erased' RETURNING 1")
     await deleted(bench, DAYS[Rule.CONFIRMED])
