@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from domain.errors import ConfigurationError
 from service import accounts, administration
 from service.calibrate_cli import calibrate
 from service.columns_cli import export_group, import_group, screen
@@ -23,8 +22,6 @@ from service.settings import load_settings
 from service.supervisor import Supervisor
 from service.system import EVERYTHING, Part, embeds_or_is_whole, sole_use_of, start_system
 from service.witness_cli import witness_group
-
-SHORTEST_PASSWORD = 12
 
 
 @click.group(context_settings={"max_content_width": 100})
@@ -145,7 +142,7 @@ def account_create(username: str, role: str, officer: str | None) -> None:
     The password is asked for, or read as one line from standard input where that is no terminal; it is
     never taken from the command line, which every user of the machine can see.
     """
-    password = _password()
+    password = read_password("New password", new=True)
     run_to_end(
         accounts.create_account(read_settings(), username, role=role, officer=officer, password=password)
     )
@@ -186,22 +183,12 @@ def account_password(username: str, own: bool) -> None:
     """
     settings = read_settings()
     if own:
-        old = read_password("Present password")
-        changing = accounts.change_own_password(settings, username, old=old, new=_password())
+        old, new = read_password("Present password"), read_password("New password", new=True)
+        changing = accounts.change_own_password(settings, username, old=old, new=new)
     else:
-        changing = accounts.change_password(settings, username, _password())
+        changing = accounts.change_password(settings, username, read_password("New password", new=True))
     run_to_end(changing)
     click.echo(f"changed the password of {username}")
-
-
-def _password() -> str:
-    if sys.stdin.isatty():
-        password = str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    if len(password) < SHORTEST_PASSWORD:
-        raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters")
-    return password
 
 
 @main.group()

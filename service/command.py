@@ -15,6 +15,8 @@ from service.settings import Settings, load_settings
 NOT_CHECKED = 2
 """Exit status of a check that could not be made; it is also what a wrong command line ends with."""
 
+SHORTEST_PASSWORD = 12
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -59,8 +61,20 @@ def run_to_end(work: Coroutine[Any, Any, R]) -> R:
     return asyncio.run(work)
 
 
-def read_password(prompt: str) -> str:
-    """Return a password as typed, unseen, or one line of standard input where that is no terminal."""
+def read_password(prompt: str, *, new: bool = False) -> str:
+    """Return a password as typed, unseen, or one line of standard input where that is no terminal.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none, it is no text, or it is `new` and too short.
+    """
     if sys.stdin.isatty():
-        return str(click.prompt(prompt, hide_input=True))
-    return sys.stdin.readline().rstrip("\n")
+        password = str(click.prompt(prompt, hide_input=True, confirmation_prompt=new))
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not password or any("\ud800" <= one <= "\udfff" for one in password):  # bytes that are no UTF-8
+        raise ConfigurationError("no password was given; type it, or send it as one line of standard input")
+    if new and len(password) < SHORTEST_PASSWORD:
+        raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters")
+    return password

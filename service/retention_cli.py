@@ -1,6 +1,5 @@
 """The commands `zhichao retention`, `zhichao evidence hold`, `release` and `holds`."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from domain.retention import OF_HITS
-from service.command import explained, read_settings, run_to_end
+from service.command import explained, read_password, read_settings, run_to_end
 from service.holding import hold, release
 from service.keys import ensure_keys
 from service.officer_at_hand import ActingOfficer, acting_officer
@@ -38,8 +37,8 @@ def retention_command(dry_run: bool, officer: str | None) -> None:
     legal hold goes. Weights, decisions and the log stay.
     """
     settings = read_settings()
-    password = _password(officer) if officer and not dry_run else None
-    due, done = run_to_end(_retain(settings, officer, password, dry_run=dry_run))
+    signing = None if officer is None or dry_run else (officer, read_password(f"Password of {officer}"))
+    due, done = run_to_end(_retain(settings, signing, dry_run=dry_run))
     for one in due:
         click.echo(_due_line(one))
     if done is not None:
@@ -60,7 +59,14 @@ def hold_command(name: str, vehicle: bool, quarantine: bool, reason: str, office
     """
     kind = HoldKind.VEHICLE if vehicle else HoldKind.QUARANTINE if quarantine else None
     placed = run_to_end(
-        _hold(read_settings(), name, kind, reason=reason, officer=officer, password=_password(officer))
+        _hold(
+            read_settings(),
+            name,
+            kind,
+            reason=reason,
+            officer=officer,
+            password=read_password(f"Password of {officer}"),
+        )
     )
     click.echo(_hold_line(placed))
 
@@ -72,7 +78,9 @@ def hold_command(name: str, vehicle: bool, quarantine: bool, reason: str, office
 @explained
 def release_command(hold_id: int, reason: str, officer: str) -> None:
     """Release the legal hold of the number HOLD (`zhichao evidence holds`); signed as `hold` is."""
-    released = run_to_end(_release(read_settings(), hold_id, reason, officer, _password(officer)))
+    released = run_to_end(
+        _release(read_settings(), hold_id, reason, officer, read_password(f"Password of {officer}"))
+    )
     click.echo(_hold_line(released))
 
 
@@ -86,7 +94,7 @@ def holds_command(released: bool) -> None:
 
 
 async def _retain(
-    settings: Settings, officer: str | None, password: str | None, *, dry_run: bool
+    settings: Settings, signing: tuple[str, str] | None, *, dry_run: bool
 ) -> tuple[list[Due], Round | None]:
     now = datetime.now(UTC)
     async with _database(settings) as pool:
@@ -94,7 +102,7 @@ async def _retain(
         if dry_run:
             return due, None
         service = ensure_keys(settings).service
-        acting = await _acting(pool, settings, officer, password) if officer and password else None
+        acting = None if signing is None else await _acting(pool, settings, *signing)
         blobs = BlobStore(settings.blob_root)
         keeper = Keeper(pool, blobs, settings.evidence_root, settings.retention, service, acting)
         return due, await retain(keeper, now)
@@ -138,12 +146,6 @@ async def _acting(pool: Pool, settings: Settings, officer: str, password: str) -
     service = ensure_keys(settings).service
     async with transaction(pool) as conn:
         return await acting_officer(conn, officer, password, service=service, now=datetime.now(UTC))
-
-
-def _password(officer: str) -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt(f"Password of {officer}", hide_input=True))
-    return sys.stdin.readline().rstrip("\n")
 
 
 def _due_line(one: Due) -> str:

@@ -79,3 +79,12 @@ def test_who_is_no_officer_or_mistypes_neither_holds_nor_deletes(run: Command) -
     assert (administrator.exit_code, "is no officer" in administrator.output) == (1, True)
     assert run("retention", "--officer", "root.admin").exit_code == 1
     assert "due: 1 captures" in run("retention", "--dry-run").output
+
+
+@pytest.mark.parametrize(("officer", "password"), [("li.si", ""), ("", PASSWORD), ("", "")])
+def test_an_officer_without_a_password_does_not_become_a_round_without_an_officer(
+    run: Command, officer: str, password: str
+) -> None:
+    refused = run("retention", "--officer", officer, password=password)
+    assert (refused.exit_code != 0, "deleted" in refused.output) == (True, False), refused.output
+    assert "due: 1 captures" in run("retention", "--dry-run").output
