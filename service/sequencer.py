@@ -15,6 +15,7 @@ A kill between any two of these is made good by the next holder: see `store.outb
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from domain.errors import ConflictingChange, EvidenceBroken, ServiceUnavailable
 from domain.ids import EventId
 from evidence import KeySet, TransparencyLog, sign_capture_statement, statement_leaf
 from evidence.checkpoint import SignedCheckpoint
+from service.patience import Patience
 from service.settings import Settings
 from service.wiring import log_of
 from store.connection import Connection, connect
@@ -35,6 +37,8 @@ from store.transactions import transaction_on
 
 ROUND_S = 0.2
 TRY_AGAIN_S = 1.0
+LONGEST_PAUSE_S = 5.0
+"""Short beside the ten seconds within which originals are to be in the log once the witness is back."""
 
 FINISH_FIRST = AT_ONCE + 10
 """What is nearly a lead goes before what still has to be read: in a rush the oldest hits come out first."""
@@ -44,15 +48,17 @@ log = logging.getLogger(__name__)
 
 async def run_sequencer(settings: Settings, keys: KeySet) -> None:
     """Write the log whenever no other process does, until cancelled."""
+    patience = Patience(TRY_AGAIN_S, LONGEST_PAUSE_S, time.monotonic)
     while True:
         try:
-            await _hold(settings, keys)
+            await _hold(settings, keys, patience)
         except (ServiceUnavailable, ConflictingChange) as error:
-            log.warning("the sequencer starts again: %s", error)
-        await asyncio.sleep(TRY_AGAIN_S)
+            if patience.failed(str(error)):
+                log.warning("the log is not written, and is tried again until it is: %s", error)
+        await asyncio.sleep(patience.pause_s)
 
 
-async def _hold(settings: Settings, keys: KeySet) -> None:
+async def _hold(settings: Settings, keys: KeySet, patience: Patience) -> None:
     """Take the log and write it until something comes between; return at once if another holds it."""
     conn = await connect(settings.require_database_url(), autocommit=True)
     try:
@@ -60,10 +66,13 @@ async def _hold(settings: Settings, keys: KeySet) -> None:
             token = await take_log(conn)
         if token is None:
             return
-        log.info("this process writes the log (fencing token %d)", token)
+        if not patience.failing:
+            log.info("this process writes the log (fencing token %d)", token)
         transparency_log = await asyncio.to_thread(log_of, settings, keys)
         while True:
             await sequence(conn, token, transparency_log, keys)
+            if patience.succeeded():
+                log.info("the log is written again (fencing token %d)", token)
             await asyncio.sleep(ROUND_S)
     finally:
         with suppress(OSError):
@@ -80,8 +89,12 @@ async def sequence(conn: Connection, token: int, transparency_log: TransparencyL
     EvidenceBroken
         Log and database contradict each other: one of them was restored from an old copy.
     """
+
+    async def sign(subjects: Sequence[Subject]) -> tuple[bytes, bytes]:
+        return await asyncio.to_thread(_statement, subjects, keys)  # a token may take its time
+
     async with transaction_on(conn):
-        await state_originals(conn, lambda subjects: _statement(subjects, keys))
+        await state_originals(conn, sign)
     async with transaction_on(conn):
         entries = await assign_indices(conn, token)
     if not entries:
@@ -93,7 +106,7 @@ async def sequence(conn: Connection, token: int, transparency_log: TransparencyL
         logged = await mark_logged(
             conn, token, tree_size=head.size, root_hash=head.root, checkpoint=note.decode()
         )
-        await keep_proofs(conn, proofs_of(transparency_log, logged))
+        await keep_proofs(conn, await asyncio.to_thread(proofs_of, transparency_log, logged))
         ready = await record_logged(conn, [entry.leaf_hash for entry in logged if entry.kind == "package"])
         await defer_all(conn, [_next_job(event_id, supplement) for event_id, supplement in ready])
     return len(logged)

@@ -4,7 +4,7 @@ Intake queues a subject with every capture and every flagged record; a few times
 wait are put into one signed statement, which is one leaf of the log.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from domain.ids import EventId, Sha256
@@ -20,7 +20,10 @@ class Subject(NamedTuple):
 
 
 async def state_originals(
-    conn: Connection, sign: Callable[[Sequence[Subject]], tuple[bytes, bytes]], *, limit: int = 1000
+    conn: Connection,
+    sign: Callable[[Sequence[Subject]], Awaitable[tuple[bytes, bytes]]],
+    *,
+    limit: int = 1000,
 ) -> int:
     """Put waiting subjects into one statement, in the caller's transaction; return how many there were.
 
@@ -38,7 +41,7 @@ async def state_originals(
     subjects = [Subject(*row) for row in await cursor.fetchall()]
     if not subjects:
         return 0
-    envelope, leaf = sign(subjects)
+    envelope, leaf = await sign(subjects)
     outbox_id = await enqueue(conn, kind="capture", subject=subjects[0].event_id, leaf=leaf)
     await conn.execute(
         """

@@ -1,6 +1,7 @@
 """A hit's way from its captures to a lead, with every place where it may stop, repeat or be tampered with."""
 
 import json
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
 from domain.law import tariff
-from evidence import HttpAuthority, PackageContents, sealed_event, verify_package
+from evidence import HttpAuthority, PackageContents, Signer, sealed_event, verify_package
 from service import pipeline
 from service.pipeline import complete, settle
 from service.steps import contents
@@ -68,6 +69,32 @@ async def test_a_lane_found_to_drift_meanwhile_makes_no_case_of_its_hits(bench: 
         hit = await lock_hit(conn, EVENT)
     assert (hit.state, hit.missing) == (HitState.INCOMPLETE, ("drift-alarm",))
     assert await bench.cases() == 0
+
+
+class NotingSigner:
+    """A signer that notes on which thread it is asked: a token's may take a second each time."""
+
+    def __init__(self, signer: Signer) -> None:
+        self.name, self.public_key = signer.name, signer.public_key
+        self._signer = signer
+        self.threads: set[threading.Thread] = set()
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign, and note the thread."""
+        self.threads.add(threading.current_thread())
+        return self._signer.sign(message)
+
+
+async def test_a_slow_token_never_stops_the_loop_of_worker_and_sequencer(bench: Bench) -> None:
+    seals = bench.shop.seals
+    signer = NotingSigner(seals.keys.service)
+    bench.shop = bench.shop._replace(seals=seals._replace(keys=seals.keys._replace(service=signer)))
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    stated = set(signer.threads)
+    await settle(bench.shop, EVENT)
+    assert stated
+    assert threading.current_thread() not in signer.threads
 
 
 async def test_a_hit_that_still_waits_is_left_alone(bench: Bench) -> None:

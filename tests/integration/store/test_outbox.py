@@ -122,7 +122,7 @@ async def test_the_head_never_goes_back(connection: Connection) -> None:
         await mark_logged(connection, token, tree_size=1, root_hash=b"r", checkpoint="c")
 
 
-def sign(subjects: object) -> tuple[bytes, bytes]:
+async def sign(subjects: object) -> tuple[bytes, bytes]:
     return b"envelope", repr(subjects).encode()
 
 
@@ -131,10 +131,10 @@ async def test_originals_are_stated_once_and_logged_before_they_count(connection
     await store_batch(connection, batch(hit, image))
     signed: list[Subject] = []
 
-    def remember(subjects: object) -> tuple[bytes, bytes]:
+    async def remember(subjects: object) -> tuple[bytes, bytes]:
         assert isinstance(subjects, list)
         signed.extend(subjects)
-        return sign(subjects)
+        return await sign(subjects)
 
     assert await state_originals(connection, remember) == 2
     assert await state_originals(connection, remember) == 0
