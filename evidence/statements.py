@@ -14,6 +14,7 @@ from domain.errors import EvidenceBroken
 from domain.ids import EventId, Sha256
 from domain.units import utc_text
 from evidence.dsse import Envelope, sign_envelope
+from evidence.note import VerifierKey
 from evidence.package import SEAL, TAG_MANIFEST, BuiltPackage
 from evidence.parsing import Json, base64_text, canonical_json
 from evidence.signing import Signer, key_id
@@ -74,17 +75,14 @@ def sign_decision(decision: Json, signer: Signer) -> bytes:
 
 def sign_rotation(role: str, ended: Signer, follower: Signer, *, at: datetime, valid_to: datetime) -> bytes:
     """Return the envelope by which a key names its follower, who signs second to show that it is held."""
-    predicate = {
-        "what": "rotation",
-        "role": role,
-        "name": ended.name,
-        "ended": base64_text(ended.public_key),
-        "follower": base64_text(follower.public_key),
-        "valid_to": utc_text(valid_to),
-        "made_at": utc_text(at),
-    }
-    subjects = [("ended", key_id(ended.public_key)), ("follower", key_id(follower.public_key))]
-    return sign_envelope(_statement(KEYS, subjects, predicate), ended, follower)
+    return sign_envelope(_rotation(role, ended, follower, at, valid_to), ended, follower)
+
+
+def sign_witness_change(
+    ended: VerifierKey, follower: VerifierKey, signer: Signer, *, at: datetime, valid_to: datetime
+) -> bytes:
+    """Return the envelope by which a witness apart follows another; it does not sign: its key is not here."""
+    return sign_envelope(_rotation("witness", ended, follower, at, valid_to), signer)
 
 
 def sign_revocation(
@@ -135,6 +133,22 @@ def entry_leaf(tagmanifest: Sha256, envelope: bytes, token: bytes) -> bytes:
 def statement_leaf(envelope: bytes) -> bytes:
     """Return the log entry of a capture or decision statement: one line for `sha256sum -c`."""
     return f"{hashlib.sha256(envelope).hexdigest()}  {ENVELOPE_FILE}\n".encode()
+
+
+def _rotation(
+    role: str, ended: Signer | VerifierKey, follower: Signer | VerifierKey, at: datetime, valid_to: datetime
+) -> Json:
+    predicate = {
+        "what": "rotation",
+        "role": role,
+        "name": ended.name,
+        "ended": base64_text(ended.public_key),
+        "follower": base64_text(follower.public_key),
+        "valid_to": utc_text(valid_to),
+        "made_at": utc_text(at),
+    }
+    subjects = [("ended", key_id(ended.public_key)), ("follower", key_id(follower.public_key))]
+    return _statement(KEYS, subjects, predicate)
 
 
 def _statement(predicate_type: str, subjects: Sequence[tuple[str, str]], predicate: dict[str, Any]) -> Json:

@@ -6,7 +6,8 @@ Rules (c2sp.org/tlog-cosignature, tlog-witness), in the order they are checked:
 2. the proof must begin at the size of the remembered head, so a smaller head never comes through;
 3. a head of the same size must have the same root: anything else is a split view;
 4. a larger head must come with a proof that it continues the remembered one;
-5. the new head is on the disk before its cosignature leaves the witness.
+5. the new head is on the disk before its cosignature leaves the witness;
+6. a witness that has been ended, because another has taken its place, cosigns nothing any more.
 
 What the log signed and the witness refuses under 3 or 4 is kept: together with the remembered head, which
 the log signed too, it proves to anybody that the log has shown two histories.
@@ -23,7 +24,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.errors import EvidenceBroken
+from domain.errors import EvidenceBroken, ServiceUnavailable
 from evidence.checkpoint import Checkpoint, SignedCheckpoint, cosignature
 from evidence.cosigning import (
     SIZE_TYPE,
@@ -38,8 +39,8 @@ from evidence.cosigning import (
 )
 from evidence.durable import make_folders, read_regular, replace
 from evidence.merkle import EMPTY_ROOT, check_consistency
-from evidence.note import VerifierKey
-from evidence.parsing import text_of
+from evidence.note import COSIGNATURE, VerifierKey
+from evidence.parsing import decimal_of, text_of
 from evidence.signing import Signer
 
 MOST_REFUSED_KEPT = 100
@@ -77,10 +78,19 @@ class Witness:
         self._log_keys = log_keys
         self._origin = log_keys[0].name
         self._clock = clock
+        self._ended = folder / f"ended-{VerifierKey.of(signer, COSIGNATURE).key_id.hex()}"
 
     def remembered_size(self) -> int:
         """Return the size of the largest head cosigned so far, 0 before the first."""
         return self._head().size
+
+    def end(self) -> int:
+        """Cosign nothing more by this key, and return since when, in POSIX seconds; the same every time."""
+        with self._alone():
+            if not self._ended.exists():
+                replace(self._ended, f"{self._clock()}\n".encode())
+            ended = read_regular(self._ended, max_bytes=_MAX_HEAD_BYTES).removesuffix(b"\n")
+            return decimal_of(text_of(ended, "the witness's end"), "the witness's end")
 
     def cosign(self, checkpoint_note: bytes, old_size: int, proof: Sequence[bytes]) -> bytes:
         """Return a cosignature line over the checkpoint.
@@ -98,12 +108,19 @@ class Witness:
         ------
         WitnessRefuses
             The head is not a continuation of the remembered one, or not the log's.
+        ServiceUnavailable
+            This witness has been ended: another has to be asked.
         """
         signed = self._signed_by_log(checkpoint_note)
         new = signed.checkpoint
         if old_size > new.size:
             raise MalformedRequest(f"a head of {new.size} entries cannot continue one of {old_size}")
         with self._alone():
+            if self._ended.exists():
+                raise ServiceUnavailable(
+                    f"the witness {self._signer.name} was ended, since another cosigns in its place: set "
+                    "ZHICHAO_WITNESS_URL and start the processes again; the log's new head waits"
+                )
             head = self._head()
             if head.size != old_size:
                 raise OtherSizeRemembered(head.size)

@@ -29,7 +29,7 @@ from evidence.signing import Signer, key_id
 from evidence.statements import sign_revocation, sign_rotation
 from evidence.trust import entry_of, keys_by_id
 from service.administration import open_database
-from service.keys import expected_trust, in_token, keys_of, trust_document
+from service.keys import expected_trust, in_token, keys_of, publishable_trust, trust_document
 from service.settings import Settings
 from store.key_statements import keep_key_statement
 
@@ -120,7 +120,8 @@ async def revoke(
     with changing(folder):
         keys = keys_of(settings)
         found = _find(settings, prefix)
-        if found.in_use and found.role in ("service", "witness"):
+        own = {key_id(keys.service.public_key), key_id(keys.witness.public_key)}
+        if found.in_use and found.key_id in own:
             raise ConfigurationError(
                 f"this {found.role} key is in use: `zhichao keys rotate {found.role}` first, then revoke it"
             )
@@ -155,13 +156,16 @@ def list_keys(settings: Settings) -> list[ListedKey]:
 
 
 def trust_text(settings: Settings) -> str:
-    """Return the trust file that belongs to the installation's keys."""
-    return expected_trust(settings, keys_of(settings)).decode()
+    """Return the trust file that belongs to the installation's keys; errors as `publishable_trust`."""
+    return publishable_trust(settings, keys_of(settings)).decode()
 
 
 def write_trust(settings: Settings) -> Sha256:
-    """Write the trust file anew from the installation's keys; return its digest, to be published."""
-    content = expected_trust(settings, keys_of(settings))
+    """Write the trust file anew from the installation's keys; return its digest, to be published.
+
+    Errors as `publishable_trust`.
+    """
+    content = publishable_trust(settings, keys_of(settings))
     replace(settings.trust_path, content)
     return sha256_of(content)
 

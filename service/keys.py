@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from domain.errors import ConfigurationError, EvidenceBroken
-from evidence import COSIGNATURE, KeySet, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
+from domain.errors import ConfigurationError, EvidenceBroken, ServiceUnavailable
+from evidence import COSIGNATURE, KeySet, Trust, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
 from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import InToken, load_certificate
 from evidence.sm2 import Sm2Signer
@@ -68,10 +68,26 @@ def trust_document(settings: Settings, keys: KeySet, bounded: Sequence[BoundedKe
         roots = [load_certificate(settings.tsa_certificate_file)]
     document = trust_file(keys, tsa_roots=roots, bounded=bounded, sm2=sm2_signer(settings, keys))
     document |= devices_listed(settings.trust_path)
-    published = _key_of_witness_apart(settings)
-    if published is not None:
-        document["witnesses"] = _witnesses(settings, keys, published, document["witnesses"])
+    apart = witness_apart(settings)
+    if apart is not None:
+        document["witnesses"] = _witnesses(settings, keys, apart, document["witnesses"])
     return document
+
+
+def publishable_trust(settings: Settings, keys: KeySet) -> bytes:
+    """Return `expected_trust`, if it may be published.
+
+    Raises
+    ------
+    ConfigurationError
+        Another witness cosigns, and the one of this installation would still be trusted beside it.
+    """
+    if own_witness_stands(settings, keys):
+        raise ConfigurationError(
+            f"{settings.witness_url} cosigns, but the witness key of this installation, which its operator "
+            "holds, has no end yet: `zhichao keys rotate witness --write-trust` ends it and writes the file"
+        )
+    return expected_trust(settings, keys)
 
 
 def sm2_signer(settings: Settings, keys: KeySet) -> Sm2Signer | None:
@@ -81,13 +97,39 @@ def sm2_signer(settings: Settings, keys: KeySet) -> Sm2Signer | None:
     return Sm2Signer(keys.service.name, settings.sm2_key_file)
 
 
-def _key_of_witness_apart(settings: Settings) -> str | None:
-    if settings.witness_url is not None:
-        return settings.witness_key
-    local = (
-        settings.witness_apart_root / "keys"
-    )  # of the demo, whose witness has an address only while it runs
-    return published_witness_key(load_witness_key(local)) if local.exists() else None
+def witness_apart(settings: Settings) -> VerifierKey | None:
+    """Return the published key of the witness outside this installation, None where none is named."""
+    # The demo's witness has an address only while it runs.
+    local = settings.witness_apart_root / "keys"
+    published = settings.witness_key
+    if settings.witness_url is None:
+        published = published_witness_key(load_witness_key(local)) if local.exists() else None
+    if published is None:
+        return None
+    try:
+        apart = VerifierKey.parse(published)
+    except EvidenceBroken as error:
+        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY: {error}") from None
+    if apart.kind != COSIGNATURE:
+        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY is the key of the log {apart.name}, not of a witness")
+    return apart
+
+
+def remote_witness_keys(settings: Settings) -> list[VerifierKey]:
+    """Return whose cosignatures the log takes from ZHICHAO_WITNESS_URL: the key of that witness alone.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The trust file does not name it, or names an end of its life: nobody would believe what it cosigns.
+    """
+    apart, trust = witness_apart(settings), Trust.load(settings.trust_path)
+    if apart is None or apart not in trust.witnesses or trust.life_of(apart.public_key).end is not None:
+        raise ServiceUnavailable(
+            f"{settings.trust_path} does not name the witness of ZHICHAO_WITNESS_KEY, or its key has ended; "
+            "`zhichao keys rotate witness --write-trust` names it; the log's new head waits"
+        )
+    return [apart]
 
 
 def own_witness_used(settings: Settings) -> bool:
@@ -95,17 +137,25 @@ def own_witness_used(settings: Settings) -> bool:
     return (settings.own_witness_root / "head").exists()
 
 
-def _witnesses(settings: Settings, keys: KeySet, published: str, entries: list[Any]) -> list[Any]:
+def own_witness_stands(settings: Settings, keys: KeySet) -> bool:
+    """Say whether another witness cosigns while the one inside, which has cosigned too, has no end."""
+    used = settings.witness_url is not None and own_witness_used(settings)
+    return used and not _is_ended(keys, str(VerifierKey.of(keys.witness, COSIGNATURE)))
+
+
+def _is_ended(keys: KeySet, entry: str) -> bool:
+    return any(one.entry == entry and one.life.end is not None for one in bounded_keys(keys.folder))
+
+
+def _witnesses(settings: Settings, keys: KeySet, apart: VerifierKey, entries: list[Any]) -> list[Any]:
     """Name the witness apart, and our own only where packages cosigned by it may be about."""
-    try:
-        apart = VerifierKey.parse(published)
-    except EvidenceBroken as error:
-        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY: {error}") from None
-    if apart.kind != COSIGNATURE:
-        raise ConfigurationError(f"ZHICHAO_WITNESS_KEY is the key of the log {apart.name}, not of a witness")
     own = str(VerifierKey.of(keys.witness, COSIGNATURE))
-    unused = {own} if not own_witness_used(settings) else set()
-    return [str(apart), *(entry for entry in entries if not isinstance(entry, str) or entry not in unused)]
+    unwanted = {str(apart)}
+    if not own_witness_used(settings) or _is_ended(keys, own):
+        unwanted.add(own)  # in force, that is; its entry with the end of its life stays
+    others = [entry for entry in entries if not isinstance(entry, str) or entry not in unwanted]
+    bounded = any(isinstance(entry, dict) and entry["key"] == str(apart) for entry in others)
+    return others if bounded else [str(apart), *others]
 
 
 def _refuse_orphaned_evidence(settings: Settings) -> None:

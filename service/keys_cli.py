@@ -8,8 +8,18 @@ import click
 from domain.units import utc_text
 from service.command import explained, read_settings, run_to_end
 from service.device_trust import devices_registered, list_devices
-from service.key_changes import OVERLAP, ListedKey, list_keys, revoke, rotate, trust_text, write_trust
+from service.key_changes import (
+    OVERLAP,
+    ListedKey,
+    Rotation,
+    list_keys,
+    revoke,
+    rotate,
+    trust_text,
+    write_trust,
+)
 from service.settings import Settings
+from service.witness_change import change_witness
 
 _TIME = click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ"])
 _WRITE = click.option(
@@ -51,11 +61,18 @@ def keys_rotate(role: str, overlap_days: int, to_label: str | None, write: bool)
     The old key signs a statement that names the new one, and the log gets it; the old key is kept, moved
     aside. Start all processes again afterwards, with the new trust file: until then they use the old key.
     A change that was cut off is ended by the same command.
+
+    Where ZHICHAO_WITNESS_URL names a witness apart, that one follows: the witness inside this installation
+    cosigns nothing from this moment on, and what its key signs later does not count.
     """
     settings, overlap = read_settings(), timedelta(days=overlap_days)
+    if role == "witness" and settings.witness_url is not None:
+        for ended in run_to_end(change_witness(settings, now=datetime.now(UTC), overlap=overlap)):
+            _tell_of_rotation(role, ended)
+        _tell_of_trust(settings, write=write)
+        return
     done = run_to_end(rotate(settings, role, now=datetime.now(UTC), overlap=overlap, to_label=to_label))
-    click.echo(f"the {role} key {done.ended} is followed by {done.follower}")
-    click.echo(f"what the old key signed counts if it is witnessed by {utc_text(done.valid_to)}")
+    _tell_of_rotation(role, done)
     if to_label is not None:
         settings = settings.model_copy(update={"pkcs11_key": to_label})
         click.echo(f"set ZHICHAO_PKCS11_KEY={to_label} for all processes before they start again")
@@ -112,6 +129,11 @@ def keys_devices(write: bool) -> None:
     else:
         listed = run_to_end(devices_registered(settings))
         click.echo(json.dumps(listed, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _tell_of_rotation(role: str, done: Rotation) -> None:
+    click.echo(f"the {role} key {done.ended} is followed by {done.follower}")
+    click.echo(f"what the old key signed counts if it is witnessed by {utc_text(done.valid_to)}")
 
 
 def _tell_of_trust(settings: Settings, *, write: bool) -> None:

@@ -23,7 +23,7 @@ from evidence import (
 from evidence.cosigning import Cosigner
 from evidence.remote_witness import RemoteWitness
 from evidence.signing import Signer, key_id
-from service.keys import ensure_keys, sm2_signer
+from service.keys import ensure_keys, remote_witness_keys, sm2_signer
 from service.officer_keys import OfficerKeyRing
 from service.settings import Settings
 from store.blobs import BlobStore
@@ -78,7 +78,7 @@ def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:
 def witness_of(settings: Settings, keys: KeySet) -> Cosigner:
     """Return the witness behind ZHICHAO_WITNESS_URL, or without it the one inside this installation."""
     if settings.witness_url is not None:
-        return RemoteWitness(settings.witness_url, Trust.load(settings.trust_path).witnesses)
+        return RemoteWitness(settings.witness_url, remote_witness_keys(settings))
     return Witness(settings.own_witness_root, keys.witness, VerifierKey.of(keys.log, ED25519))
 
 

@@ -18,7 +18,7 @@ from plate_recognition.weights import (
 )
 from service.checks.finding import Finding, fine, warning, wrong
 from service.embedded.unprivileged import obstacle, server_user
-from service.keys import expected_trust, keys_of, own_witness_used
+from service.keys import expected_trust, keys_of, own_witness_stands
 from service.settings import BrokerKind, Settings, unknown_variables
 from store.registry import local_day
 
@@ -185,12 +185,11 @@ def check_witness(settings: Settings) -> Finding:
             "have somebody else run one (docs/how-to/run-a-witness.md) and set ZHICHAO_WITNESS_URL; until "
             "then publish the log's checkpoint outside this administration from time to time",
         )
-    if own_witness_used(settings):
+    if own_witness_stands(settings, keys_of(settings)):
         return warning(
             "witness",
-            f"{settings.witness_url} cosigns; the trust file still names the former one, whose key is here",
-            "bound the former witness's life in the trust file once the new one has cosigned "
-            "(docs/how-to/run-a-witness.md)",
+            f"{settings.witness_url} cosigns; the former one, whose key is here, is still trusted",
+            "`zhichao keys rotate witness --write-trust` ends it (docs/how-to/run-a-witness.md)",
         )
     return fine("witness", f"{settings.witness_url} cosigns, with a key that is not in this installation")
 

@@ -1,13 +1,13 @@
 """Whether the witness apart answers, knows this log, and signs with the key of the trust file."""
 
 from domain.errors import ZhichaoError
-from evidence import Trust
 from evidence.checkpoint import SignedCheckpoint
 from evidence.cosigning import OtherSizeRemembered
 from evidence.durable import read_regular
 from evidence.log_copy import CHECKPOINT, MAX_NOTE_BYTES
 from evidence.remote_witness import RemoteWitness
 from service.checks.finding import Finding, fine, wrong
+from service.keys import remote_witness_keys
 from service.settings import Settings
 
 _ADVICE = "docs/how-to/run-a-witness.md says what each answer means; until it cosigns, the log waits"
@@ -20,7 +20,7 @@ def ask_witness(settings: Settings) -> list[Finding]:
     try:
         note = read_regular(settings.log_root / CHECKPOINT, max_bytes=MAX_NOTE_BYTES)
         size = SignedCheckpoint.parse(note).checkpoint.size
-        witness = RemoteWitness(settings.witness_url, Trust.load(settings.trust_path).witnesses)
+        witness = RemoteWitness(settings.witness_url, remote_witness_keys(settings))
         witness.cosign(note, size, [])
     except OtherSizeRemembered as other:
         if other.size < size:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -10,17 +11,20 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from domain.errors import EvidenceBroken
+from domain.errors import EvidenceBroken, ServiceUnavailable
 from domain.ids import sha256_of
-from evidence import Trust, check_statement, load_keys
+from evidence import Trust, VerifierKey, check_statement, leaf_hash, load_keys
 from evidence.dsse import Envelope
+from evidence.key_life import KeyLife
+from evidence.keys import load_signer
 from evidence.signing import key_id
 from evidence.statements import KEYS
+from evidence.witness_keys import create_witness_key, published_witness_key
 from service import key_changes
 from service.cli import main
-from service.keys import ensure_keys
+from service.keys import ensure_keys, keys_of, remote_witness_keys
 from service.settings import Settings
-from service.wiring import seals_of
+from service.wiring import log_of, seals_of
 
 Command = Callable[..., Result]
 Database = Callable[..., list[tuple[Any, ...]]]
@@ -94,6 +98,78 @@ def test_a_witness_key_is_followed_too(settings: Settings, command: Command) -> 
         old,
     ]
     assert set(trust.lives) == {key_id(old)}
+
+
+def _cosigned(settings: Settings) -> None:
+    """Have the witness inside the installation cosign a first head."""
+    log_of(settings, keys_of(settings)).append([leaf_hash(b"an entry")])
+
+
+def test_the_own_witness_ends_when_another_takes_its_place(
+    settings: Settings, command: Command, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key is in the operator's hands: nothing it cosigns from then on counts, and it cosigns nothing."""
+    command("rotate", "witness")
+    _cosigned(settings)
+    keys, log = keys_of(settings), log_of(settings, keys_of(settings))
+    former, own = (key_id(_former(settings)), key_id(keys.witness.public_key))
+    apart = published_witness_key(create_witness_key(tmp_path / "apart", "example.net/witness"))
+    monkeypatch.setenv("ZHICHAO_WITNESS_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ZHICHAO_WITNESS_KEY", apart)
+    for refused in (("trust-file",), ("trust-file", "--write")):
+        assert "rotate witness --write-trust" in command(*refused, status=78).stderr
+    before = datetime.now(UTC)
+    command("rotate", "witness", "--write-trust")
+    trust = Trust.load(settings.trust_path)
+    assert str(trust.witnesses[0]) == apart
+    ends = [one.valid_to for one in _lives(settings, [former, own])]
+    assert all(one is not None and one <= before + timedelta(minutes=1) for one in ends)
+    ((envelope,),) = database(f"SELECT envelope FROM key_statement WHERE key_id = '{own}'")  # noqa: S608
+    Envelope.parse(envelope).check(keys.witness.public_key)
+    with pytest.raises(ServiceUnavailable, match="was ended"):
+        log.append([leaf_hash(b"another")])
+    assert remote_witness_keys(Settings()) == [trust.witnesses[0]]
+    assert "no other witness" in command("rotate", "witness", status=78).stderr
+    command("revoke", own[:16], "--reason", "read by others", "--at", "2026-03-20T08:30:00Z")
+    command("revoke", key_id(trust.witnesses[0].public_key), "--reason", "stolen", "--write-trust")
+    assert [one.revoked_at is not None for one in _lives(settings, [_apart_id(apart), own])] == [True, True]
+    with pytest.raises(ServiceUnavailable, match="has ended"):
+        remote_witness_keys(Settings())
+
+
+def test_a_witness_apart_is_followed_by_another_and_stays_in_the_trust_file(
+    settings: Settings, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (
+        published_witness_key(create_witness_key(tmp_path / name, f"example.{name}/witness"))
+        for name in ("net", "org")
+    )
+    monkeypatch.setenv("ZHICHAO_WITNESS_URL", "http://127.0.0.1:9")
+    for published in (first, second):
+        monkeypatch.setenv("ZHICHAO_WITNESS_KEY", published)
+        command("rotate", "witness", "--write-trust")
+    named = [str(one) for one in Trust.load(settings.trust_path).witnesses]
+    assert named[0] == second
+    assert first in named
+    assert [one.end is None for one in _lives(settings, [_apart_id(one) for one in (second, first)])] == [
+        True,
+        False,
+    ]
+
+
+def _former(settings: Settings) -> bytes:
+    (path,) = (settings.keys_root / "former").glob("witness-*.pem")
+    return load_signer(path, "former").public_key
+
+
+def _lives(settings: Settings, ids: list[str]) -> list[KeyLife]:
+    trust = Trust.load(settings.trust_path)
+    return [trust.lives.get(one, KeyLife()) for one in ids]
+
+
+def _apart_id(published: str) -> str:
+    """Return the id by which `zhichao keys` names a witness apart."""
+    return key_id(VerifierKey.parse(published).public_key)
 
 
 def test_the_trust_file_is_rewritten_on_request_only_and_its_digest_told(
