@@ -20,7 +20,7 @@ class Credentials(BaseModel):
     """A name and a password."""
 
     username: str = Field(max_length=32)
-    password: str = Field(max_length=1_024)
+    password: str = Field(repr=False)
 
 
 class BearerToken(BaseModel):

@@ -76,6 +76,14 @@ _BY_REASON = tuple(
             "这是挂车号牌；请输入机动车（货车或牵引车）本身的号牌，无法辨认的按理由 1 驳回。",
         ),
         (r"type the whole plate", "请按图像输入完整号牌；无法辨认的，按理由 1 驳回。"),
+        (r"say in a line each to whom", "请各用一行写明接收单位和理由。"),
+        (r"the package does not verify", "证据包校验未通过，不得对外提供。"),
+        (r"the package is not the one", "证据包与封存时不一致，不得对外提供。"),
+        (r"this session holds no signing key", "本次登录没有签名密钥，请重新登录。"),
+        (r"your signing key has ended", "您的签名密钥已终止，请重新登录以取得新密钥。"),
+        (r"a password has at most", "密码不得超过 1024 个字符。"),
+        (r"the account (\S+ )?was changed", "登录期间账号已被更改，请重新登录。"),
+        (r"too many sign-ins at this moment", "当前登录人数过多，请稍候几秒再试。"),
         (r"the database broke off", "数据库暂无响应，请稍后重试。"),
     )
 )

@@ -9,7 +9,10 @@ from fastapi.responses import RedirectResponse, Response
 from api import languages
 from api.access import COOKIE, ChangingPerson, address_of, wiring_of
 from api.auth import SignInBlocked, SignInRefused, sign_in, sign_out
+from api.languages import language_of
 from api.pages import render, translated
+from api.refusals import sentence_for
+from domain.errors import RuleViolation
 
 router = APIRouter(include_in_schema=False)
 _YEAR_S = 365 * 24 * 3600
@@ -62,11 +65,15 @@ async def signing_in(
         )
         page.headers["Retry-After"] = str(blocked.retry_after_s)
         return page
-    except SignInRefused:
-        problem = translated(request, "Name or password is wrong.")
+    except (SignInRefused, RuleViolation) as refused:
+        if isinstance(refused, SignInRefused):
+            status, problem = 401, translated(request, "Name or password is wrong.")
+        else:
+            status, problem = 422, sentence_for(refused, language_of(request)) or str(refused)
         return render(
-            request, "login.html", status=401, target=own_path(target), username=username, problem=problem
+            request, "login.html", status=status, target=own_path(target), username=username, problem=problem
         )
+    await sign_out(wiring, request.cookies.get(COOKIE, ""))  # whoever was signed in here before
     answer = RedirectResponse(own_path(target), 303)
     answer.set_cookie(
         COOKIE,

@@ -12,7 +12,8 @@ from anyio import CapacityLimiter
 from cases.penalty import Words
 from cases.ports import SealReport
 from domain.acts import Act, SignedAct
-from domain.ids import OfficerId, Sha256
+from domain.ids import Sha256
+from store.accounts import Account
 from store.connection import Connection, Pool
 from store.officer_keys import StoredKey
 from store.transactions import transaction
@@ -104,8 +105,7 @@ class OfficerKeys(Protocol):
     async def by_password(
         self,
         begin: Callable[[], AbstractAsyncContextManager[Connection]],
-        username: str,
-        officer: OfficerId,
+        account: Account,
         password: str,
         now: datetime,
     ) -> OpenKey:

@@ -16,12 +16,13 @@ from store.officer_keys import hold_account, key_in_use
 async def create_account(
     settings: Settings, username: str, *, role: str, officer: str | None, password: str
 ) -> None:
-    """Create an account that may sign in; errors as `store.accounts.add_account`."""
+    """Create an account that may sign in; errors as `store.accounts.add_account` and `hash_password`."""
+    hashed = hash_password(password)
     async with open_database(settings) as conn:
         await add_account(
             conn,
             username=username,
-            password_hash=hash_password(password),
+            password_hash=hashed,
             role=role,
             officer_id=officer,
         )
@@ -49,8 +50,9 @@ async def change_password(settings: Settings, username: str, password: str) -> N
     Who sets a password for another knows it. The key, which only the old one opens, is ended by a logged
     statement; the officer gets another at the next sign-in.
     """
+    hashed = hash_password(password)
     async with open_database(settings) as conn:
-        await set_password(conn, username, hash_password(password))
+        await set_password(conn, username, hashed)
         await _end_key(settings, conn, username, "password reset")
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from api.auth import password_matches
 from domain.errors import NotPermitted
-from domain.ids import OfficerId
 from evidence import Signer
 from evidence.officer_keys import OfficerKey
 from service.officer_keys import OfficerKeyRing
@@ -43,7 +42,7 @@ async def acting_officer(
     if who.officer_id is None or who.licence is None:
         raise NotPermitted(f"{username} is no officer with a licence valid today; only one may sign for this")
     ring = OfficerKeyRing(service)
-    key = await ring.by_password(lambda: _same(conn), username, OfficerId(who.officer_id), password, now)
+    key = await ring.by_password(lambda: _same(conn), found, password, now)
     return ActingOfficer(username, who.licence, key)
 
 

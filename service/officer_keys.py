@@ -8,8 +8,9 @@ statement, and another one is given.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import TypeVar, TypeVarTuple, Unpack
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from domain.acts import Act, SignedAct
 from domain.errors import ConflictingChange, NotPermitted
@@ -17,6 +18,7 @@ from domain.ids import OfficerId
 from evidence import Signer, statement_leaf
 from evidence.acts import sign_act, sign_officer_key, sign_officer_key_end
 from evidence.officer_keys import Cost, OfficerKey, unlock_with_password, unlock_with_token
+from store.accounts import Account, still_stands
 from store.connection import Connection
 from store.officer_keys import StoredKey, end_key, give_key, hold_account, key_in_use, relock_key
 
@@ -24,6 +26,8 @@ Begin = Callable[[], AbstractAsyncContextManager[Connection]]
 """Gives a connection whose work is committed at the end of the block."""
 
 _ATTEMPTS = 3
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class OfficerKeyRing:
@@ -41,25 +45,28 @@ class OfficerKeyRing:
         self._service = service
         self._cost = cost
 
-    async def by_password(
-        self, begin: Begin, username: str, officer: OfficerId, password: str, now: datetime
-    ) -> OfficerKey:
-        """Open an officer's key with a password that was found right; make one where there is none.
+    async def by_password(self, begin: Begin, account: Account, password: str, now: datetime) -> OfficerKey:
+        """Open an officer's key with the password that their account was read with; make one where none is.
 
         Raises
         ------
+        NotPermitted
+            The account is no officer's.
         ConflictingChange
-            The key is being changed by others again and again.
+            The account was changed since, or the key is being changed by others again and again.
         """
+        username, officer = account.username, account.officer_id
+        if officer is None:
+            raise NotPermitted(f"{username} is no officer's account; it has no signing key")
         for _ in range(_ATTEMPTS):
             async with begin() as conn:
                 stored = await key_in_use(conn, username)
-            opened = None if stored is None else await to_thread.run_sync(_opened, stored, password)
+            opened = None if stored is None else await _in_thread(_opened, stored, password)
             if opened is not None:
                 return opened
-            key, locked = await to_thread.run_sync(self._made, officer, password)
+            key, locked = await _in_thread(self._made, OfficerId(officer), password)
             async with begin() as conn:
-                if await self._replace(conn, username, stored, key=key, locked=locked, now=now):
+                if await self._replace(conn, account, stored, key=key, locked=locked, now=now):
                     return key
         raise ConflictingChange(f"the signing key of {username} is being changed; sign in again")
 
@@ -93,23 +100,29 @@ class OfficerKeyRing:
         stored = await key_in_use(conn, username)
         if stored is None:
             return
-        key = await to_thread.run_sync(_opened, stored, old)
+        key = await _in_thread(_opened, stored, old)
         if key is None:
             raise NotPermitted("the signing key does not open with the present password; sign in once first")
-        await relock_key(conn, stored.key_id, await to_thread.run_sync(self._locked, key, new))
+        await relock_key(conn, stored.key_id, await _in_thread(self._locked, key, new))
 
     async def _replace(
         self,
         conn: Connection,
-        username: str,
+        account: Account,
         stored: StoredKey | None,
         *,
         key: OfficerKey,
         locked: bytes,
         now: datetime,
     ) -> bool:
-        """Give a new key in the place of one that does not open; False where somebody else was first."""
-        await hold_account(conn, username)
+        """Give a new key in the place of one that does not open; False where somebody else was first.
+
+        The password is asked for again here, under the account's lock: one that was right a moment ago would
+        otherwise take the key from whoever set another, and come by a key of its own.
+        """
+        username = account.username
+        if not await still_stands(conn, account):
+            raise ConflictingChange(f"the account {username} was changed meanwhile; sign in again")
         present = await key_in_use(conn, username)
         if present != stored:
             return False
@@ -138,6 +151,11 @@ class OfficerKeyRing:
 
     def _locked(self, key: OfficerKey, password: str) -> bytes:
         return key.lock_with_password(password, cost=self._cost)
+
+
+async def _in_thread(work: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
+    """Do slow work beside the event loop; the caller bounds how much at once, other work's threads do not."""
+    return await to_thread.run_sync(work, *arguments, limiter=CapacityLimiter(1))
 
 
 def _opened(stored: StoredKey, password: str) -> OfficerKey | None:

@@ -111,23 +111,54 @@ async def demo_accounts(conn: Connection) -> list[str]:
 
 async def add_session(
     conn: Connection,
+    account: Account,
     *,
     token_sha256: bytes,
-    username: str,
     csrf_token: str,
     now: datetime,
     expires_at: datetime,
     key_id: str | None = None,
     locked_key: bytes | None = None,
-) -> None:
-    """Store a session, with the officer's key as its token opens it, and forget those that ended."""
+) -> bool:
+    """Store a session, with the officer's key as its token opens it, and forget those that ended.
+
+    False, and nothing stored, where the account was changed since it was read (`still_stands`), or the key
+    has ended.
+    """
     await conn.execute("DELETE FROM web_session WHERE expires_at <= %s", [now])
-    await conn.execute(
+    if not await still_stands(conn, account):
+        return False
+    cursor = await conn.execute(
         """INSERT INTO web_session (token_sha256, username, csrf_token, created_at, expires_at, key_id,
                locked_key)
-           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
-        [token_sha256, username, csrf_token, now, expires_at, key_id, locked_key],
+           SELECT %(token)s, %(username)s, %(csrf)s, %(now)s, %(expires)s, %(key)s::text, %(locked)s
+           WHERE %(key)s::text IS NULL OR EXISTS (
+               SELECT FROM officer_key
+               WHERE key_id = %(key)s AND username = %(username)s AND ended_at IS NULL)""",
+        {
+            "token": token_sha256,
+            "username": account.username,
+            "csrf": csrf_token,
+            "now": now,
+            "expires": expires_at,
+            "key": key_id,
+            "locked": locked_key,
+        },
     )
+    return cursor.rowcount == 1
+
+
+async def still_stands(conn: Connection, account: Account) -> bool:
+    """Say whether an account has the password and officer it was read with, and is not disabled.
+
+    It stays so until the caller's transaction ends: who sets a password or disables waits.
+    """
+    cursor = await conn.execute(
+        """SELECT FROM account WHERE username = %s AND password_hash = %s AND NOT disabled
+               AND officer_id IS NOT DISTINCT FROM %s FOR NO KEY UPDATE""",
+        [account.username, account.password_hash, account.officer_id],
+    )
+    return await cursor.fetchone() is not None
 
 
 async def session(conn: Connection, token_sha256: bytes, now: datetime) -> Session | None:

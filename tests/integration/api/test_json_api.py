@@ -7,8 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from anyio import fail_after, to_thread
 
 from api import auth
+from api.access import COOKIE
 from api.app import create_app
 from api.auth import TRIES_PER_NAME
 from api.shielding import MAX_BODY_BYTES
@@ -169,6 +171,61 @@ async def test_when_too_many_sign_in_the_next_is_told_to_come_again(
     monkeypatch.setattr(auth, "MAX_WAITING", 0)
     answer = await client.get("/api/v1/overview", auth=("limei", PASSWORD))
     assert answer.status_code == 503
+
+
+async def test_a_password_too_long_to_be_anybodys_is_refused_with_the_reason_and_no_work(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(auth, "_matches")
+    too_long = {"username": "limei", "password": PASSWORD + "x" * auth.MAX_PASSWORD}
+    page = await client.post("/login", data=too_long)
+    assert (page.status_code, "密码不得超过 1024 个字符" in page.text) == (422, True)
+    for answer in (
+        await client.post("/api/v1/session", json=too_long),
+        await client.get("/api/v1/overview", auth=(too_long["username"], too_long["password"])),
+    ):
+        assert (answer.status_code, "at most 1024 characters" in answer.json()["detail"]) == (422, True)
+        assert too_long["password"] not in answer.text
+
+
+async def test_who_gets_no_turn_to_sign_in_is_told_to_come_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "TURN_WAIT_S", 0)
+    wiring = office.wiring()
+    for _ in range(PASSWORDS_AT_ONCE):
+        wiring.hashing.acquire_on_behalf_of_nowait(object())
+    transport = httpx.ASGITransport(create_app(wiring))
+    form = {"username": "limei", "password": PASSWORD}
+    async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:
+        page = await client.post("/login", data=form, headers={"Accept": "text/html"})
+        answer = await client.post("/api/v1/session", json=form)
+        assert (await client.get("/healthz")).status_code == 200
+    assert (page.status_code, "当前登录人数过多，请稍候几秒再试。" in page.text) == (503, True)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_signing_in_does_not_wait_behind_other_works_threads(client: httpx.AsyncClient) -> None:
+    threads = to_thread.current_default_thread_limiter()
+    others = [object() for _ in range(int(threads.available_tokens))]
+    for one in others:
+        threads.acquire_on_behalf_of_nowait(one)
+    try:
+        with fail_after(20):
+            assert "Authorization" in await bearer(client, "limei")
+    finally:
+        for one in others:
+            threads.release_on_behalf_of(one)
+
+
+async def test_signing_in_as_another_ends_the_session_that_was_there(client: httpx.AsyncClient) -> None:
+    await client.post("/login", data={"username": "limei", "password": PASSWORD})
+    first = client.cookies[COOKIE]
+    await client.post("/login", data={"username": "wangjg", "password": PASSWORD})
+    assert client.cookies[COOKIE] != first
+    client.cookies.clear()
+    again = await client.get("/api/v1/overview", headers={"Authorization": f"Bearer {first}"})
+    assert again.status_code == 401
 
 
 async def test_demo_accounts_cannot_sign_in_outside_the_demo(office: Office) -> None:

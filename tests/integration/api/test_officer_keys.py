@@ -1,6 +1,6 @@
 """Officers' keys in the web: made at sign-in, opened by the session's token, by nothing that is stored."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from api import auth
 from api.app import create_app
 from api.auth import hash_password, token_digest
 from domain.acts import Act, ActKind
@@ -17,9 +18,10 @@ from domain.ids import OfficerId
 from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of
 from evidence.dsse import Envelope
 from evidence.officer_keys import unlock_with_password, unlock_with_token
-from store.accounts import set_password
+from store.accounts import account, set_disabled, set_password
 from store.acts import add_act
 from store.cases import PostgresCaseBook
+from store.connection import Connection
 from store.officer_keys import key_in_use, key_of_session, key_statements
 from tests.fixtures.office import PASSWORD, Office, OpenedCase
 
@@ -184,6 +186,63 @@ async def test_a_password_set_anew_ends_the_key_for_good_and_gives_another(
         check_act(envelope, 10, officers=after, services=services)
 
 
+async def reset(office: Office, conn: Connection) -> None:
+    """Set another password for Li, as an administrator does."""
+    await set_password(conn, "limei", hash_password(NEW_PASSWORD))
+    await office.officer_keys.end(conn, "limei", reason="password reset", now=NOW)
+
+
+async def disable(office: Office, conn: Connection) -> None:
+    """Shut Li out, as an administrator does."""
+    await set_disabled(conn, "limei", True)
+    await office.officer_keys.end(conn, "limei", reason="account disabled", now=NOW)
+
+
+async def disable_and_enable(office: Office, conn: Connection) -> None:
+    """Shut Li out and let her in again at once."""
+    await disable(office, conn)
+    await set_disabled(conn, "limei", False)
+
+
+async def change_own(office: Office, conn: Connection) -> None:
+    """Change Li's password, as she does herself; her key stays."""
+    await set_password(conn, "limei", hash_password(NEW_PASSWORD))
+    await office.officer_keys.relock(conn, "limei", old=PASSWORD, new=NEW_PASSWORD)
+
+
+@pytest.mark.parametrize("crossing", [reset, disable, disable_and_enable, change_own])
+@pytest.mark.parametrize("key_opened_first", [False, True])
+async def test_a_sign_in_that_crosses_a_reset_leaves_no_session_and_no_key_of_the_old_password(
+    office: Office,
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    crossing: Callable[[Office, Connection], Awaitable[None]],
+    key_opened_first: bool,
+) -> None:
+    await token_of(client, "limei")
+    (before,) = await registered(office)
+    open_key = auth.open_key
+
+    async def crossed(*arguments: Any) -> Any:
+        key = await open_key(*arguments) if key_opened_first else None
+        async with office.pool.connection() as conn:
+            await crossing(office, conn)
+        return key if key_opened_first else await open_key(*arguments)
+
+    monkeypatch.setattr(auth, "open_key", crossed)
+    answer = await client.post("/api/v1/session", json={"username": "limei", "password": PASSWORD})
+    async with office.pool.connection() as conn:
+        sessions = await (await conn.execute("SELECT username, key_id FROM web_session")).fetchall()
+        stored = await key_in_use(conn, "limei")
+    kept = None if stored is None else stored.key_id
+    if crossing is disable_and_enable and not key_opened_first:  # in the new state: with a key of its own
+        assert (answer.status_code, sessions) == (200, [("limei", kept)])
+        assert kept not in {None, before}
+    else:
+        assert (answer.status_code, sessions) == (401, [])
+        assert kept == (before if crossing is change_own else None)
+
+
 async def test_a_changed_password_keeps_the_key(office: Office) -> None:
     sign = await office.signing_as("limei")
     ring = office.officer_keys
@@ -191,7 +250,9 @@ async def test_a_changed_password_keeps_the_key(office: Office) -> None:
         with pytest.raises(NotPermitted):
             await ring.relock(conn, "limei", old="wrong", new=NEW_PASSWORD)
         await ring.relock(conn, "limei", old=PASSWORD, new=NEW_PASSWORD)
-    key = await ring.by_password(office.pool.connection, "limei", OfficerId("YN-001"), NEW_PASSWORD, NOW)
+        found = await account(conn, "limei")
+    assert found is not None
+    key = await ring.by_password(office.pool.connection, found, NEW_PASSWORD, NOW)
     assert key.key_id == sign(LIFTED).key_id
 
 

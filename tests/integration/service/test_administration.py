@@ -86,9 +86,15 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(command: Command, datab
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_a_short_new_password_changes_nothing(command: Command, database: Database) -> None:
+@pytest.mark.parametrize(
+    ("new", "status", "reason"),
+    [("short", 78, "at least 12"), ("", 78, "no password was given"), ("x" * 1_025, 1, "at most 1024")],
+)
+def test_a_new_password_too_short_or_too_long_changes_nothing(
+    command: Command, database: Database, new: str, status: int, reason: str
+) -> None:
     before = database("SELECT password_hash FROM account")
-    command("account", "password", "li", given="short\n", status=78)
+    assert reason in command("account", "password", "li", given=f"{new}\n", status=status).stderr
     assert database("SELECT password_hash FROM account") == before
 
 
