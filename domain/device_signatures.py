@@ -28,7 +28,7 @@ class SignaturePolicy(StrEnum):
     REQUIRED = "required"
     """Always a valid signature: also while no key of the device is in force."""
     IF_KEYED = "if-keyed"
-    """A valid signature while a key of the device is in force: taking it off gains nothing."""
+    """A valid signature on all that is received since its first key began: taking it off gains nothing."""
     OPTIONAL = "optional"
     """Unsigned messages are taken, and marked so; a signature that does not hold is refused all the same."""
 

@@ -121,18 +121,23 @@ def sign_message(message: DeviceMessage, key_id: str, signer: Signer) -> dict[st
 
 
 def check_message(
-    message: DeviceMessage, keys: Iterable[DeviceKey], *, received_at: datetime | None = None
+    message: DeviceMessage,
+    keys: Iterable[DeviceKey],
+    *,
+    captured_at: datetime | None = None,
+    received_at: datetime | None = None,
 ) -> DeviceSignature:
     """Return what a message's signature is worth under the registered keys; raises nothing.
 
     A key counts for its own station and device, from `valid_from` until before `valid_to` by the time
-    of capture. `received_at`, where known, must lie before the key was revoked.
+    of capture: the message's own, or `captured_at` for one that names none (a status).
+    `received_at`, where known, must lie before the key was revoked.
     """
     signature, key_id = message.header.get("signature"), message.header.get("key_id")
     if signature is None:
         return UNSIGNED
     try:
-        key = _key_of(message, keys, received_at)
+        key = _key_of(message, keys, captured_at or message.captured_at, received_at)
         if key is None:
             return DeviceSignature(state=SignatureState.UNKNOWN_KEY, key_id=key_id)
         signed = base64_of(signature, "the device's signature")
@@ -192,9 +197,9 @@ def _entry(key: DeviceKey) -> Json:
 
 
 def _key_of(
-    message: DeviceMessage, keys: Iterable[DeviceKey], received_at: datetime | None
+    message: DeviceMessage, keys: Iterable[DeviceKey], captured_at: datetime, received_at: datetime | None
 ) -> DeviceKey | None:
-    captured_at, key_id = message.captured_at, message.header.get("key_id")
+    key_id = message.header.get("key_id")
     return next(
         (
             key

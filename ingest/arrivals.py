@@ -73,6 +73,8 @@ class Settled:
     epoch: str | None
     sequence: int | None
     refusal: Refusal | None = None
+    proven: bool = True
+    """Whether nothing speaks against its being the device's own: else the station must keep that number."""
 
 
 class Sink(Protocol):

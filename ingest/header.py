@@ -25,6 +25,8 @@ LENGTH_BYTES = 4
 
 REQUIRED = ("schema", "station", "device", "epoch", "seq", "captured_at", "sent_at", "clock_source")
 OPTIONAL = ("clock_offset_ms", "clock_synced_at", "key_id", "signature")
+SIGNER = ("schema", "station", "device", "key_id", "signature")
+"""The header of a status that is signed."""
 CAPTURE_REQUIRED = ("match_key", "role", "sha256")
 CAPTURE_OPTIONAL = ("lane",)
 OWN_PREFIX = "x-"
@@ -75,18 +77,8 @@ def parse(fields: Fields, *, extra: Iterable[str] = ()) -> MessageHeader:
         HEADER_MISSING, HEADER_INVALID or UNSUPPORTED_SCHEMA.
     """
     values = fields.values
-    if values.get("schema", "1") != str(SCHEMA_VERSION):
-        raise InputRefused(
-            RefusalCode.UNSUPPORTED_SCHEMA, f"schema is {shown(values['schema'])}; send '{SCHEMA_VERSION}'"
-        )
-    require(values, REQUIRED)
-    known = {*REQUIRED, *OPTIONAL, *extra}
-    for name in values:
-        if name not in known and not name.startswith(OWN_PREFIX):
-            raise _invalid(
-                f"{shown(name)} is not a header name of this message (known: {', '.join(sorted(known))}; "
-                f"names of your own begin with {OWN_PREFIX})"
-            )
+    _check_names(values, REQUIRED, (*OPTIONAL, *extra))
+    key_id, signature = _signer(values)
     return MessageHeader(
         schema_version=SCHEMA_VERSION,
         station=StationId(_name(values, "station")),
@@ -96,13 +88,27 @@ def parse(fields: Fields, *, extra: Iterable[str] = ()) -> MessageHeader:
         captured_at=_moment(values, "captured_at"),
         sent_at=_moment(values, "sent_at"),
         clock=_clock(values),
-        key_id=_matching(values, "key_id", _KEY_ID, "1 to 64 letters, digits or ._:-")
-        if "key_id" in values
-        else None,
-        signature=_matching(values, "signature", _SIGNATURE, "base64 of the 64 bytes of an Ed25519 signature")
-        if "signature" in values
-        else None,
+        key_id=key_id,
+        signature=signature,
     )
+
+
+def check_signer(fields: Fields, station: StationId, device: DeviceId) -> None:
+    """Check the header of a status, which is there for its signature only.
+
+    Raises
+    ------
+    InputRefused
+        As `parse`, and IDENTITY_MISMATCH where it names another device than the topic does.
+    """
+    _check_names(fields.values, SIGNER, ())
+    _signer(fields.values)
+    named = fields.values["station"], fields.values["device"]
+    if named != (station, device):
+        raise InputRefused(
+            RefusalCode.IDENTITY_MISMATCH,
+            f"the topic says {station}/{device}, the header {shown('/'.join(named))}",
+        )
 
 
 def require(values: dict[str, str], names: Iterable[str]) -> None:
@@ -119,6 +125,33 @@ def claimed_key(fields: Fields) -> tuple[str | None, int | None]:
     return (
         epoch if _EPOCH.fullmatch(epoch) else None,
         number if number <= MAX_SEQUENCE else None,
+    )
+
+
+def _check_names(values: dict[str, str], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    if values.get("schema", "1") != str(SCHEMA_VERSION):
+        raise InputRefused(
+            RefusalCode.UNSUPPORTED_SCHEMA, f"schema is {shown(values['schema'])}; send '{SCHEMA_VERSION}'"
+        )
+    require(values, required)
+    known = {*required, *optional}
+    for name in values:
+        if name not in known and not name.startswith(OWN_PREFIX):
+            raise _invalid(
+                f"{shown(name)} is not a header name of this message (known: {', '.join(sorted(known))}; "
+                f"names of your own begin with {OWN_PREFIX})"
+            )
+
+
+def _signer(values: dict[str, str]) -> tuple[str | None, str | None]:
+    """Return `key_id` and `signature`, where they are."""
+    return (
+        _matching(values, "key_id", _KEY_ID, "1 to 64 letters, digits or ._:-")
+        if "key_id" in values
+        else None,
+        _matching(values, "signature", _SIGNATURE, "base64 of the 64 bytes of an Ed25519 signature")
+        if "signature" in values
+        else None,
     )
 
 

@@ -4,8 +4,10 @@
      "refused": [{"seq": 12, "code": "out-of-range", "detail": "..."}], "at": "..."}
 
 A range names nothing that is not committed, gaps included; refused messages lie in the ranges too,
-because they are kept in quarantine and must not stay in the station's spool for ever. A receipt is
-repeated whenever a duplicate arrives, so that a lost one does no harm.
+because they are kept in quarantine and must not stay in the station's spool for ever. Not so one that may
+not be the device's own: it is named among the refused only, for if a range named it, whoever forges a
+number would have the station drop its genuine message. A receipt is repeated whenever a duplicate
+arrives, so that a lost one does no harm.
 """
 
 import json
@@ -49,7 +51,9 @@ def receipts(settled: Iterable[Settled], *, at: datetime) -> list[Receipt]:
     for one in settled:
         if one.station is None or one.device is None or one.epoch is None or one.sequence is None:
             continue
-        by_epoch.setdefault((one.station, one.device, one.epoch), {})[one.sequence] = one
+        of_epoch = by_epoch.setdefault((one.station, one.device, one.epoch), {})
+        if one.proven or one.sequence not in of_epoch:
+            of_epoch[one.sequence] = one
     return [
         Receipt(
             receipt_topic(StationId(station), DeviceId(device)),
@@ -63,7 +67,7 @@ def _body(epoch: str, settled: dict[int, Settled], at: datetime) -> dict[str, An
     return {
         "schema": SCHEMA_VERSION,
         "epoch": epoch,
-        "ranges": ranges(settled),
+        "ranges": ranges(sequence for sequence, one in settled.items() if one.proven),
         "refused": [
             {"seq": sequence, "code": one.refusal.code.value, "detail": one.refusal.detail}
             for sequence, one in sorted(settled.items())

@@ -17,6 +17,7 @@ from simulators.play import PlayOptions, new_epoch, play, run_stations
 from simulators.registry import registry_toml
 from simulators.scenario import load_scenario
 from simulators.score import score_command
+from simulators.signing import signed, unsigned
 from simulators.spool import Spool
 from simulators.station import Pace, Station
 from simulators.truth import TruthFile
@@ -114,13 +115,14 @@ def _play(options: argparse.Namespace) -> int:
 def _photos(options: argparse.Namespace) -> int:
     entry = load_scenario(options.scenario).stations[0]
     road = PhotoRoad(entry, read_manifest(options.folder, options.manifest))
-    with Spool(options.spool, entry.station, new_epoch(0, entry.station, None)) as spool:
+    epoch, sign = new_epoch(0, entry.station, None), signed if entry.signs else unsigned
+    with Spool(options.spool, entry.station, epoch, sign=sign) as spool:
         station = Station(
             entry.station,
             make=road.passage,
             pace=Pace(every_s=1 / options.rate if options.rate else 0.0, window=options.window),
             spool=spool,
-            link=Link(_broker(options), entry.station, STRIP),
+            link=Link(_broker(options), entry.station, STRIP, signs=entry.signs),
             truth=TruthFile(options.truth) if options.truth else None,
         )
         run_stations([station], [None], _stop_on_signals(), progress=options.progress == "json")

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from simulators.signing import signed_status
 from simulators.wire import Message, framed, status_body, with_sent_at
 
 
@@ -46,14 +47,17 @@ class Receipt:
 
 
 class Link:
-    """One MQTT connection of one station; `device` is the one whose status and last will it carries."""
+    """One MQTT connection of one station; `device` is the one whose status and last will it carries.
 
-    def __init__(self, broker: Broker, station: str, device: str) -> None:
+    With `signs`, the device signs both; what comes out of the spool is signed already.
+    """
+
+    def __init__(self, broker: Broker, station: str, device: str, *, signs: bool = False) -> None:
         self._arrived: queue.SimpleQueue[MQTTMessage] = queue.SimpleQueue()
         self.connections = 0
         self._five = broker.protocol == "5"
         self._broker = broker
-        self._station = station
+        self._station, self._device, self._signs = station, device, signs
         self._status_topic = f"zhichao/v1/{station}/{device}/status"
         self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -64,7 +68,8 @@ class Link:
             self._client.username_pw_set(broker.username or station, broker.password)
         if broker.ca_file is not None:
             self._client.tls_set(ca_certs=str(broker.ca_file))
-        self._client.will_set(self._status_topic, status_body("offline"), qos=1, retain=True)
+        will, properties = self._status(status_body("offline"), PacketTypes.WILLMESSAGE)
+        self._client.will_set(self._status_topic, will, qos=1, retain=True, properties=properties)
         self._client.reconnect_delay_set(1, 5)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
@@ -82,9 +87,7 @@ class Link:
     def stop(self) -> None:
         """Say "offline" and end the connection."""
         if self.connected:
-            self._client.publish(
-                self._status_topic, status_body("offline"), qos=1, retain=True
-            ).wait_for_publish(2)
+            self._publish_status(status_body("offline"), qos=1).wait_for_publish(2)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -95,18 +98,33 @@ class Link:
 
     def send_raw(self, topic: str, body: bytes, header: dict[str, str], content_type: str) -> None:
         """Publish exactly this, right or wrong; faults go out through here."""
-        if self._five:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.ContentType = content_type
-            properties.UserProperty = list(header.items())
-            self._client.publish(topic, body, qos=1, properties=properties)
-        else:
-            self._client.publish(topic, framed(header, content_type, body), qos=1)
+        payload, properties = self._packed(header, content_type, body, PacketTypes.PUBLISH)
+        self._client.publish(topic, payload, qos=1, properties=properties)
 
     def send_status(self, spool_messages: int) -> None:
         """Publish the live status at QoS 0; retained, so that it takes the last will's place."""
-        body = status_body("online", spool_messages=spool_messages, sent_at=datetime.now(UTC))
-        self._client.publish(self._status_topic, body, qos=0, retain=True)
+        self._publish_status(status_body("online", spool_messages=spool_messages, sent_at=datetime.now(UTC)))
+
+    def _publish_status(self, body: bytes, qos: int = 0) -> MQTTMessageInfo:
+        payload, properties = self._status(body, PacketTypes.PUBLISH)
+        return self._client.publish(self._status_topic, payload, qos=qos, retain=True, properties=properties)
+
+    def _status(self, body: bytes, packet: int) -> tuple[bytes, Properties | None]:
+        if not self._signs:
+            return body, None
+        message = signed_status(self._station, self._device, body)
+        return self._packed(message.header, message.content_type, message.body, packet)
+
+    def _packed(
+        self, header: dict[str, str], content_type: str, body: bytes, packet: int
+    ) -> tuple[bytes, Properties | None]:
+        """Return payload and properties, the header in the one or the other."""
+        if not self._five:
+            return framed(header, content_type, body), None
+        properties = Properties(packet)  # type: ignore[no-untyped-call]
+        properties.ContentType = content_type
+        properties.UserProperty = list(header.items())
+        return body, properties
 
     def take_receipts(self) -> list[Receipt]:
         """Return the receipts that have arrived since the last call."""

@@ -84,7 +84,7 @@ def play(scenario: Scenario, broker: Broker, options: PlayOptions, stop: threadi
                 make=road.passage,
                 pace=pace,
                 spool=spool,
-                link=Link(broker, road.station.station, STRIP),
+                link=Link(broker, road.station.station, STRIP, signs=road.station.signs),
                 truth=truth,
             )
             for road, spool in zip(roads, spools, strict=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from simulators.wire import Message
+from simulators.wire import JSON, SCHEMA, Message
 
 KEY_ID = "simulated-1"
 
@@ -25,6 +25,12 @@ def signed(message: Message) -> Message:
     header = message.header | {"key_id": KEY_ID}
     signature = _key(message.station, message.device).sign(_lines(message, header))
     return replace(message, header=header | {"signature": base64.b64encode(signature).decode()})
+
+
+def signed_status(station: str, device: str, body: bytes) -> Message:
+    """Return a status with its header, which is there for the signature only."""
+    header = {"schema": SCHEMA, "station": station, "device": device}
+    return signed(Message(station, device, "status", "", 0, header, JSON, body))
 
 
 def unsigned(message: Message) -> Message:

@@ -45,6 +45,8 @@ class KnownDevice(NamedTuple):
     valid_from: date
     valid_to: date | None
     signature: SignaturePolicy = SignaturePolicy.IF_KEYED
+    unsigned_until: datetime | None = None
+    """Until when what it captured before its first key may arrive unsigned."""
 
 
 def local_day(moment: datetime) -> date:
@@ -59,8 +61,8 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
     ------
     ConfigurationError
         An entry refers to a site, station or device that neither the file nor the database has; two
-        entries of one site hold on one day; a station is moved to another site; or a key's id is given
-        to another key.
+        entries of one site hold on one day; a station is moved to another site; a key's id is given to
+        another key; one key is given to two devices or under two ids; or a revocation is taken back.
     """
     officers = [{"officer_id": officer.officer_id, "name": officer.name} for officer in registry.officers]
     licences = [
@@ -91,6 +93,7 @@ async def load_registry(conn: Connection, registry: RegistryFile) -> None:
     await conn.execute("LOCK TABLE site_facts, station IN SHARE ROW EXCLUSIVE MODE")
     await _refuse_moves(conn, registry)
     await _refuse_other_keys(conn, registry)
+    await _refuse_pardons(conn, registry)
     try:
         for table, key, rows in tables:
             await _upsert(conn, table, key, rows)
@@ -116,14 +119,38 @@ async def _refuse_moves(conn: Connection, registry: RegistryFile) -> None:
 
 
 async def _refuse_other_keys(conn: Connection, registry: RegistryFile) -> None:
-    """Refuse another key under a known id: nobody could say later which of them signed."""
+    """Refuse another key under a known id, and a known key under another: which would be revoked?"""
     cursor = await conn.execute("SELECT station_id, device_id, key_id, public_key FROM device_key")
     there = {tuple(row[:3]): bytes(row[3]) for row in await cursor.fetchall()}
+    known = frozenset(there)
+    owners = {public_key: name for name, public_key in there.items()}
     for key in registry.device_keys:
-        if there.get((key.station_id, key.device_id, key.key_id), key.public_key) != key.public_key:
+        name, who = (key.station_id, key.device_id, key.key_id), f"device {key.station_id}/{key.device_id}"
+        if there.setdefault(name, key.public_key) != key.public_key:
             raise ConfigurationError(
-                f"device {key.station_id}/{key.device_id}: another key is registered as {key.key_id}; "
+                f"{who}: another key is registered as {key.key_id}; "
                 "give the new key a new key_id, and the old one a valid_to"
+            )
+        owner = owners.setdefault(key.public_key, name)
+        if owner != name and name not in known:
+            raise ConfigurationError(
+                f"{who}: the key {key.key_id} is registered already as {' '.join(owner)}: revoked there, it "
+                "would go on signing here; let each device make its own, and a new one at each change"
+            )
+
+
+async def _refuse_pardons(conn: Connection, registry: RegistryFile) -> None:
+    """Refuse to take a revocation back, or to put it off: an older file would let a thief in again."""
+    cursor = await conn.execute(
+        "SELECT station_id, device_id, key_id, revoked_at FROM device_key WHERE revoked_at IS NOT NULL"
+    )
+    revoked = {tuple(row[:3]): row[3] for row in await cursor.fetchall()}
+    for key in registry.device_keys:
+        since = revoked.get((key.station_id, key.device_id, key.key_id))
+        if since is not None and (key.revoked_at is None or key.revoked_at > since):
+            raise ConfigurationError(
+                f"device {key.station_id}/{key.device_id}: the key {key.key_id} is revoked since "
+                f"{since.isoformat()}, and that stands; keep its revoked_at, and give the device a new key"
             )
 
 
@@ -148,10 +175,13 @@ async def _refuse_overlaps(conn: Connection) -> None:
 async def known_devices(conn: Connection) -> dict[tuple[StationId, DeviceId], KnownDevice]:
     """Return every registered device."""
     cursor = await conn.execute(
-        "SELECT station_id, device_id, kind, decoder, valid_from, valid_to, signature FROM device"
+        """
+        SELECT station_id, device_id, kind, decoder, valid_from, valid_to, signature, unsigned_until
+        FROM device
+        """
     )
     return {
-        (row[0], row[1]): KnownDevice(row[2], row[3], row[4], row[5], SignaturePolicy(row[6]))
+        (row[0], row[1]): KnownDevice(row[2], row[3], row[4], row[5], SignaturePolicy(row[6]), row[7])
         for row in await cursor.fetchall()
     }
 

@@ -4,7 +4,7 @@
                        valid_from, valid_to?
     [[stations]]       station_id, site_id (for good: a station that moves gets a new id)
     [[devices]]        station_id, device_id, kind (wim|camera|gateway), decoder?,
-                       signature? (required|if-keyed|optional), valid_from, valid_to?
+                       signature? (required|if-keyed|optional), unsigned_until?, valid_from, valid_to?
     [[device_keys]]    station_id, device_id, key_id, public_key (base64 Ed25519), valid_from, valid_to?,
                        revoked_at?
     [[certificates]]   station_id, device_id, number, issued_by, accuracy_class, mpe_in_service_ppm,
@@ -99,6 +99,16 @@ class DeviceEntry(_Dated):
     decoder: _Name = SIGNING_DECODER
     signature: Literal["required", "if-keyed", "optional"] = "if-keyed"
     """Whether its messages must carry its signature (`domain.device_signatures.SignaturePolicy`)."""
+    unsigned_until: AwareDatetime | None = None
+    """Until when what it captured before its first key may arrive unsigned, by the platform's clock."""
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if self.unsigned_until is not None and self.signature != "if-keyed":
+            raise ValueError(
+                f"unsigned_until has no meaning for a device whose signature is {self.signature}"
+            )
+        return self
 
 
 class DeviceKeyEntry(_Entry):

@@ -131,12 +131,18 @@ class NativeDecoder:
         return CaptureMessage(header=parsed, meta=complete, image=image, wire=wire)
 
     def _status(self, wire: Wire, where: topics.Address) -> StatusMessage:
-        _check_content_type(wire.content_type, where.kind)
+        content_type, located = wire.content_type, wire
+        if self.body_offset(wire) or any(name == "schema" for name, _ in wire.properties):
+            fields = header.read(wire, limits=self._limits)
+            header.check_signer(fields, where.station, where.device)
+            content_type = fields.content_type
+            located = wire.model_copy(update={"body_offset": fields.body_offset})
+        _check_content_type(content_type, where.kind)
         document = strict_json.parse(
-            wire.payload, what="status", limits=self._limits, max_bytes=self._limits.max_json_bytes
+            located.body, what="status", limits=self._limits, max_bytes=self._limits.max_json_bytes
         )
         body = checked(bodies.StatusBody, document, what="status")
-        return StatusMessage(status=bodies.status(body, where.station, where.device), wire=wire)
+        return StatusMessage(status=bodies.status(body, where.station, where.device), wire=located)
 
 
 def _check_content_type(content_type: str | None, kind: str) -> None:

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from domain.device_signatures import DeviceSignature
-from domain.events import CaptureMessage, Decoded, StatusMessage, WaveformMessage, WeighMessage
+from domain.events import CaptureMessage, Decoded, StatusMessage, WaveformMessage, WeighMessage, Wire
 from domain.ids import DeviceId, Epoch, StationId
 from domain.ids import Sequence as SequenceNumber
 from domain.refusals import RefusalCode
@@ -97,7 +97,7 @@ class DatabaseSink:
             self._registered(one, known, context) for one, context in zip(arrivals, contexts, strict=True)
         ]
         keys = await device_keys(conn, senders(checked))
-        authentic = await asyncio.to_thread(authenticate, checked, known, keys)
+        authentic = await asyncio.to_thread(authenticate, checked, known, keys, self._decoded_again)
         checked, passages = await self._weighed(conn, [one.arrival for one in authentic])
         batch, order = await self._batch(conn, checked, passages, contexts, known=known, authentic=authentic)
         await lock_for_writing(conn, batch.blob_digests())
@@ -105,7 +105,13 @@ class DatabaseSink:
         stored = await store_batch(conn, batch)
         await record_statuses(conn, _statuses(checked))
         fates = dict(zip(order, stored, strict=True))
-        return [_settled(one, fates.get(place)) for place, one in enumerate(checked)]
+        return [
+            _settled(one, fates.get(place), proven=authentic[place].proven)
+            for place, one in enumerate(checked)
+        ]
+
+    def _decoded_again(self, wire: Wire) -> Sequence[Arrival]:
+        return self._decoders.arrivals(wire, now=wire.received_at)
 
     def _registered(self, one: Arrival, known: _Known, context: StationContext | None) -> Arrival:
         """Refuse what comes from nobody we know, or from somebody as whom we do not know it."""
@@ -281,7 +287,7 @@ def _key(claims: Claims, known: _Known) -> Key | None:
     return key if (key.station, key.device) in known else None
 
 
-def _settled(one: Arrival, fate: Stored | None) -> Settled:
+def _settled(one: Arrival, fate: Stored | None, *, proven: bool) -> Settled:
     claims = claims_of(one)
     refusal = Refusal(one.code, one.detail) if isinstance(one, Refused) else None
     if refusal is None and fate is not None and fate.outcome is StoreOutcome.CONFLICT:
@@ -289,4 +295,4 @@ def _settled(one: Arrival, fate: Stored | None) -> Settled:
             RefusalCode.SEQUENCE_CONFLICT,
             f"epoch {claims.epoch}, sequence {claims.sequence} was received before with other content",
         )
-    return Settled(*claims, refusal)
+    return Settled(*claims, refusal, proven=proven)

@@ -4,6 +4,9 @@
 ALTER TABLE device ADD COLUMN signature text NOT NULL DEFAULT 'if-keyed'
     CHECK (signature IN ('required', 'if-keyed', 'optional'));
 
+-- Until when what was captured before the first key may arrive unsigned, by the platform's clock.
+ALTER TABLE device ADD COLUMN unsigned_until timestamptz;
+
 ALTER TABLE device_key ADD COLUMN revoked_at timestamptz;  -- from then on nothing received counts
 
 -- domain.device_signatures.DeviceSignature, as found on arrival; null: stored before signatures were checked.

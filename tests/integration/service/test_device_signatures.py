@@ -17,7 +17,9 @@ from domain.refusals import RefusalCode
 from domain.units import utc_text
 from evidence import KeySigner, Policy
 from evidence.device import read_message, sign_message
+from ingest.arrivals import Settled
 from ingest.decoders import Decoders, load_decoders
+from ingest.receipts import receipts
 from service.checks.devices import check_devices
 from service.settings import Settings
 from service.steps.contents import contents_of
@@ -50,7 +52,10 @@ key_id = "k1"
 public_key = "{base64.b64encode(SIGNER.public_key).decode()}"
 valid_from = 2026-01-01T00:00:00+08:00
 """
-CAMERA_KEY = KEY.replace('"wim-1"', '"cam-front"')
+CAMERA = KeySigner("cam-front", Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))))
+CAMERA_KEY = KEY.replace('"wim-1"', '"cam-front"').replace(
+    base64.b64encode(SIGNER.public_key).decode(), base64.b64encode(CAMERA.public_key).decode()
+)
 
 
 class Door:
@@ -66,8 +71,16 @@ class Door:
             await load_registry(conn, parse_registry("".join(parts)))
 
     async def send(self, *wires: Wire) -> list[RefusalCode | None]:
+        return [one.refusal.code if one.refusal else None for one in await self.settle(*wires)]
+
+    async def settle(self, *wires: Wire) -> list[Settled]:
         arrivals = [one for wire in wires for one in DECODERS.arrivals(wire, now=wire.received_at)]
-        return [one.refusal.code if one.refusal else None for one in await self.sink.store(arrivals)]
+        return list(await self.sink.store(arrivals))
+
+    async def dropped(self, *wires: Wire) -> list[list[int]]:
+        """The ranges of numbers that the receipts let the station drop."""
+        made = receipts(await self.settle(*wires), at=NOW)
+        return [each for receipt in made for each in json.loads(receipt.payload)["ranges"]]
 
     async def rows(self, table: str) -> int:
         return len(await self.column(f"SELECT 1 FROM {table}"))  # noqa: S608
@@ -126,7 +139,7 @@ async def test_a_signed_image_and_one_over_mqtt_311_are_valid(door: Door) -> Non
     await door.register(CAMERA_KEY)
     message = signed(record())
     old = framed(message.topic, dict(message.properties), message.payload)
-    assert await door.send(signed(capture()), old) == [None, None]
+    assert await door.send(signed(capture(), CAMERA), old) == [None, None]
     assert [one.state for one in [*await door.found("capture"), *await door.found()]] == ["valid", "valid"]
 
 
@@ -136,7 +149,7 @@ async def test_a_device_without_a_key_is_marked_as_unsigned(door: Door) -> None:
 
 
 async def test_a_signature_that_nobody_can_check_is_marked_so(door: Door) -> None:
-    assert await door.send(signed(capture())) == [None]
+    assert await door.send(signed(capture(), CAMERA)) == [None]
     assert await door.found("capture") == [DeviceSignature(state="unknown-key", key_id="k1")]
 
 
@@ -176,6 +189,138 @@ async def test_a_message_its_device_did_not_send_becomes_nothing_and_is_kept(doo
     assert [one.state for one in await door.found()] == ["valid"]
 
 
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_a_forged_number_does_not_make_the_station_drop_its_own_message(
+    door: Door, attack: str
+) -> None:
+    genuine = signed(record())
+    forged = ATTACKS[attack][1](genuine)
+    claimed = int(dict(forged.properties)["seq"])
+    assert await door.dropped(forged) == []
+    assert await door.dropped(genuine, forged, genuine) == [[7, 7]]
+    assert [one.sequence for one in await door.settle(forged)] == [claimed]
+
+
+SPOILT: dict[str, Callable[[Wire], Wire]] = {
+    "sent_at of another day": lambda wire: changed(wire, sent_at="2026-11-20T08:00:04Z"),
+    "sent_at before the capture": lambda wire: changed(wire, sent_at="2026-11-23T07:00:00Z"),
+    "no sent_at": lambda wire: changed(wire, sent_at=None),
+    "sent_at no time": lambda wire: changed(wire, sent_at="soon"),
+    "another content type": lambda wire: wire.model_copy(update={"content_type": "text/plain"}),
+    "another content type in the frame": lambda wire: framed(
+        wire.topic, {**dict(wire.properties), "content_type": "text/plain"}, wire.payload
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", SPOILT)
+async def test_a_genuine_message_spoilt_on_its_way_does_not_keep_itself_out(door: Door, attack: str) -> None:
+    """What a signature is not over, anybody can change: neither number nor spool may be lost by it."""
+    genuine = signed(record())
+    assert await door.dropped(SPOILT[attack](genuine)) == []
+    assert (await door.rows("ledger"), await door.rows("quarantine")) == (0, 1)
+    assert await door.dropped(genuine) == [[7, 7]]
+    assert [one.state for one in await door.found()] == ["valid"]
+
+
+async def test_what_the_device_itself_sent_wrongly_is_dropped_from_its_spool(door: Door) -> None:
+    assert await door.dropped(signed(weigh(b"{", header()))) == [[7, 7]]
+    elsewhere = signed(record(seq="8", captured_at="2026-09-23T08:00:00Z"))
+    assert await door.dropped(elsewhere) == [[8, 8]]
+
+
+async def test_messages_of_an_earlier_epoch_do_not_come_back(door: Door) -> None:
+    """A count begun anew frees no number of the old one: what was kept of it is still a duplicate."""
+    old = signed(record(seq="7"))
+    new = signed(record(epoch="e1", seq="0", captured_at="2026-11-23T08:00:01Z"))
+    assert await door.send(old, new, old) == [None] * 3
+    assert await door.rows("passage") == 2
+    assert await door.column("SELECT duplicates FROM ledger ORDER BY epoch") == [1, 0]
+
+
+async def test_an_unsigned_message_dated_before_the_key_becomes_nothing(door: Door) -> None:
+    """Its time of capture is the forger's to write; when it was received is not."""
+    await door.register(KEY.replace("2026-01-01T00:00:00+08:00", "2026-11-23T08:00:00Z"))
+    back_dated = record(captured_at="2026-11-22T08:00:00Z")
+    assert await door.dropped(back_dated) == []
+    assert await door.column("SELECT code FROM quarantine") == ["signature-missing"]
+
+
+async def test_unsigned_messages_do_not_count_again_once_the_key_has_ended(door: Door) -> None:
+    await door.register(KEY, "valid_to = 2026-11-23T08:00:00Z")
+    assert await door.send(record()) == [RefusalCode.SIGNATURE_MISSING]
+
+
+def with_grace(until: str) -> str:
+    return REGISTRY.replace('kind = "wim"', f'kind = "wim"\nunsigned_until = {until}')
+
+
+async def test_what_a_spool_held_before_the_key_is_let_in_unsigned_as_long_as_the_operator_says(
+    door: Door,
+) -> None:
+    """And what was refused meanwhile is taken from quarantine, by when it was received."""
+    await door.register(KEY.replace("2026-01-01T00:00:00+08:00", "2026-11-23T08:00:00Z"))
+    before, since = "2026-11-22T08:00:00Z", "2026-11-23T08:00:00Z"
+    waited = record(seq="1", captured_at=before)
+    assert await door.send(waited) == [RefusalCode.SIGNATURE_MISSING]
+    await door.register(with_grace("2026-11-23T08:00:06Z"))
+    assert await door.send(record(seq="2", captured_at=before)) == [None]
+    assert await door.send(record(seq="3", captured_at=since)) == [RefusalCode.SIGNATURE_MISSING]
+    late = record(seq="4", captured_at=before).model_copy(update={"received_at": NOW + timedelta(seconds=1)})
+    assert await door.send(late) == [RefusalCode.SIGNATURE_MISSING]
+    first = await door.column("SELECT min(quarantine_id) FROM quarantine")
+    await accept_again(door.pool, door.blobs, door.sink, DECODERS, int(str(first[0])))
+    assert [one.state for one in await door.found()] == ["absent", "absent"]
+
+
+STATUS = Wire(
+    topic="zhichao/v1/S1/wim-1/status",
+    content_type="application/json",
+    payload=b'{"state":"online","sent_at":"2026-11-23T08:00:04Z","spool_messages":3}',
+    properties=(("schema", "1"), ("station", "S1"), ("device", "wim-1")),
+    received_at=NOW,
+)
+SIGNED_STATUS = signed(STATUS)
+FALSE_STATUSES: dict[str, tuple[RefusalCode, Wire]] = {
+    "signature stripped": (
+        RefusalCode.SIGNATURE_MISSING,
+        SIGNED_STATUS.model_copy(update={"properties": ()}),
+    ),
+    "a better clock": (
+        RefusalCode.SIGNATURE_INVALID,
+        SIGNED_STATUS.model_copy(update={"payload": STATUS.payload.replace(b"04Z", b"05Z")}),
+    ),
+    "signed by another key": (RefusalCode.SIGNATURE_INVALID, signed(STATUS, OTHER)),
+    "a key of the attacker's own": (RefusalCode.SIGNATURE_UNKNOWN_KEY, signed(STATUS, OTHER, "k2")),
+    "another device's": (
+        RefusalCode.SIGNATURE_INVALID,
+        changed(
+            signed(STATUS.model_copy(update={"topic": STATUS.topic.replace("wim-1", "cam-front")}), SIGNER),
+            key_id="k1",
+        ).model_copy(update={"topic": STATUS.topic}),
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", FALSE_STATUSES)
+async def test_a_status_its_device_did_not_send_says_nothing_and_is_kept(door: Door, attack: str) -> None:
+    code, forged = FALSE_STATUSES[attack]
+    assert await door.send(forged) == [code]
+    assert (await door.rows("station_status"), await door.rows("quarantine")) == (0, 1)
+
+
+async def test_a_signed_status_counts_in_both_protocols(door: Door) -> None:
+    old = framed(STATUS.topic, dict(SIGNED_STATUS.properties), STATUS.payload)
+    assert await door.send(SIGNED_STATUS) == [None]
+    assert await door.send(old.model_copy(update={"content_type": None})) == [None]
+    assert await door.column("SELECT spool_messages FROM station_status") == [3]
+
+
+async def test_a_status_under_a_revoked_key_says_nothing(door: Door) -> None:
+    await door.register(KEY, f"revoked_at = {NOW.isoformat()}")
+    assert await door.send(SIGNED_STATUS) == [RefusalCode.SIGNATURE_UNKNOWN_KEY]
+
+
 async def test_doctor_tells_of_refused_signatures(door: Door) -> None:
     now = datetime.now(UTC)
     recent = {"captured_at": utc_text(now), "sent_at": utc_text(now)}
@@ -190,7 +335,7 @@ async def test_doctor_tells_of_refused_signatures(door: Door) -> None:
 
 async def test_a_capture_replayed_for_another_vehicle_becomes_nothing(door: Door) -> None:
     await door.register(CAMERA_KEY)
-    forged = changed(signed(capture()), match_key="20261123-000018")
+    forged = changed(signed(capture(), CAMERA), match_key="20261123-000018")
     assert await door.send(forged) == [RefusalCode.SIGNATURE_INVALID]
     assert await door.rows("capture") == 0
 
@@ -297,7 +442,7 @@ async def test_a_signature_goes_from_the_wire_into_the_package_and_is_checked_th
     await door.register(CAMERA_KEY)
     message = signed(weigh(OVERLOADED, header()))
     old = framed(message.topic, dict(message.properties), message.payload)
-    assert await door.send(old, signed(capture())) == [None, None]
+    assert await door.send(old, signed(capture(), CAMERA)) == [None, None]
     async with door.pool.connection() as conn:
         hit = await lock_hit(conn, event_id(StationId("S1"), DeviceId("wim-1"), Epoch("e0"), Sequence(7)))
     made = contents_of(hit, hit.captures, NOT_READ, door.blobs)

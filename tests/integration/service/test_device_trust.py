@@ -40,7 +40,8 @@ def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ZHICHAO_DATA", str(tmp_path / "data"))
     made = Settings()
     ensure_keys(made)
-    asyncio.run(_register(database_url, OPTIONAL + KEY + KEY.replace('"wim-1"', '"cam-front"')))
+    of_camera = KEY.replace('"wim-1"', '"cam-front"').replace("11qYAYKx", "22qYAYKx")
+    asyncio.run(_register(database_url, OPTIONAL + KEY + of_camera))
     return made
 
 

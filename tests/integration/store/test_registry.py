@@ -223,6 +223,29 @@ async def test_a_key_id_stands_for_one_key_for_good(connection: Connection) -> N
         await load_registry(connection, parse_registry(other))
 
 
+@pytest.mark.parametrize("change", [("wim-1", "cam-front"), ('"k1"', '"k2"')], ids=["device", "key_id"])
+async def test_one_key_is_not_registered_twice(connection: Connection, change: tuple[str, str]) -> None:
+    """A thief of a key that was revoked in one place would go on signing in the other."""
+    await with_registry(connection)
+    with pytest.raises(ConfigurationError, match="is registered already as S1 wim-1 k1"):
+        await load_registry(connection, parse_registry(KEY + KEY.replace(*change)))
+
+
+@pytest.mark.parametrize("later", ["", "revoked_at = 2026-12-01T00:00:01Z"], ids=["pardoned", "put off"])
+async def test_an_older_file_does_not_take_a_revocation_back(connection: Connection, later: str) -> None:
+    await with_registry(connection)
+    await load_registry(connection, parse_registry(KEY + "revoked_at = 2026-12-01T00:00:00Z"))
+    with pytest.raises(ConfigurationError, match="is revoked since 2026-12-01"):
+        await load_registry(connection, parse_registry(KEY + later))
+    await load_registry(connection, parse_registry(KEY + "revoked_at = 2026-11-30T00:00:00Z"))
+
+
+def test_a_moment_for_unsigned_messages_needs_a_device_that_signs() -> None:
+    kind = 'kind = "wim"\nunsigned_until = 2026-12-01T00:00:00Z\nsignature = "required"'
+    with pytest.raises(ConfigurationError, match="unsigned_until has no meaning"):
+        parse_registry(REGISTRY.replace('kind = "wim"', kind))
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

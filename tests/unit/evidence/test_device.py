@@ -108,6 +108,8 @@ def test_another_devices_key_does_not_sign_for_this_one() -> None:
     one = message()
     by_other = sign_message(one, "k1", OTHER)
     assert state(one._replace(header=by_other)) is SignatureState.INVALID
+    there = changed(one, station="S2")._replace(topic=TOPIC.replace("S1", "S2"))
+    assert state(there, KEY.model_copy(update={"station": StationId("S2")})) is SignatureState.INVALID
     elsewhere = KEY.model_copy(update={"device": DeviceId("wim-2")})
     assert state(one, elsewhere) is SignatureState.UNKNOWN_KEY
     assert state(one, KEY.model_copy(update={"station": StationId("S2")})) is SignatureState.UNKNOWN_KEY

@@ -23,6 +23,15 @@ settled = st.builds(
     sequence=st.none() | st.integers(0, 30) | st.just(2**63 - 1),
     refusal=st.none() | st.just(Refusal(RefusalCode.OUT_OF_RANGE, "gross_kg is -5")),
 )
+forged = st.builds(
+    Settled,
+    station=st.just("S1"),
+    device=st.just("wim-1"),
+    epoch=st.just("e0"),
+    sequence=st.integers(0, 30),
+    refusal=st.just(Refusal(RefusalCode.SIGNATURE_INVALID, "the signature does not hold")),
+    proven=st.just(False),
+)
 
 
 @EXAMPLES
@@ -36,7 +45,7 @@ def test_ranges_hold_the_same_numbers_in_the_fewest_pieces(numbers: list[int]) -
 
 
 @EXAMPLES
-@given(st.lists(settled, max_size=60))
+@given(st.lists(settled | forged, max_size=60))
 def test_receipts_name_what_is_settled_and_nothing_else(batch: list[Settled]) -> None:
     named: set[tuple[str, str, str, int]] = set()
     for receipt in receipts(batch, at=NOW):
@@ -44,10 +53,13 @@ def test_receipts_name_what_is_settled_and_nothing_else(batch: list[Settled]) ->
         _, _, station, device, kind = receipt.topic.split("/")
         assert (kind, body["schema"], body["at"]) == ("receipt", 1, "2026-11-23T08:00:05.000000Z")
         numbers = {n for first, last in body["ranges"] for n in range(first, last + 1)}
-        assert {refusal["seq"] for refusal in body["refused"]} <= numbers
+        for refusal in body["refused"]:
+            assert (refusal["seq"] in numbers) != (refusal["code"] == "signature-invalid")
         named |= {(station, device, body["epoch"], number) for number in numbers}
     assert named == {
-        (one.station, one.device, one.epoch, one.sequence) for one in batch if one.sequence is not None
+        (one.station, one.device, one.epoch, one.sequence)
+        for one in batch
+        if one.sequence is not None and one.proven
     }
 
 
