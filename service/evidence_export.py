@@ -14,7 +14,7 @@ from evidence import Trust
 from service.administration import open_database
 from service.command import explained, read_password, read_settings, run_to_end
 from service.exporting import Desk, correct, export_evidence
-from service.history import Places
+from service.history_teller import Places
 from service.keys import ensure_keys
 from service.officer_at_hand import acting_officer
 from service.settings import Settings

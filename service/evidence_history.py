@@ -9,8 +9,10 @@ import click
 from domain.units import utc_text
 from evidence import Trust
 from service.administration import open_database
+from service.chapters import Chapter, Finding
 from service.command import or_not_checked, run_to_end
-from service.history import Chapter, Finding, History, Places, tell_history
+from service.history import History, tell_history
+from service.history_teller import Places
 from service.settings import Settings, load_settings
 
 BROKEN = 1
@@ -27,14 +29,15 @@ def history_command(name: str, trust: Path | None, json_wanted: bool) -> None:
 
     Capture statement, package, supplements, reviews, corrections, exports, disclosures: each with its log
     index, time, officer and licence, and whether its signatures and its place in the log hold. The keys of
-    the officers who acted are told too.
+    the officers who acted are told too. An entry of the log whose statement is not stored any more is told
+    as removed.
 
     The exit status is 0 if everything holds, 1 if something does not, and 2 if it could not be checked.
     """
     settings = load_settings()
     told = run_to_end(_told(settings, name, Trust.load(trust or settings.trust_path)))
     click.echo(as_json(told) if json_wanted else as_text(told))
-    sys.exit(BROKEN if told.broken else 0)
+    sys.exit(0 if told.ok else BROKEN)
 
 
 async def _told(settings: Settings, name: str, trust: Trust) -> History:
@@ -46,7 +49,12 @@ async def _told(settings: Settings, name: str, trust: Trust) -> History:
 
 def as_text(history: History) -> str:
     """Return a history for a terminal."""
-    lines = [f"event      {history.event_id}", f"trust file sha256 {history.trust_digest}", ""]
+    lines = [
+        f"event      {history.event_id}",
+        f"trust file sha256 {history.trust_digest}",
+        f"log        {_mark(history.log)}",
+        "",
+    ]
     for chapter in history.chapters:
         lines += _lines(chapter)
     verdict = f"HOLDS: {len(history.chapters)} statements"
@@ -54,6 +62,8 @@ def as_text(history: History) -> str:
         verdict += f", {len(history.waiting)} not in the log yet"
     if history.broken:
         verdict = "BROKEN: " + "; ".join(_named(one) for one in history.broken)
+    elif not history.ok:
+        verdict = f"BROKEN: {history.log.detail}"
     return "\n".join([*lines, "", verdict])
 
 
@@ -62,8 +72,9 @@ def as_json(history: History) -> str:
     return json.dumps(
         {
             "event_id": history.event_id,
-            "ok": not history.broken,
+            "ok": history.ok,
             "trust_sha256": history.trust_digest,
+            "log": history.log._asdict(),
             "life": [_document(chapter) for chapter in history.chapters],
         },
         ensure_ascii=False,

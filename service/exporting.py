@@ -28,8 +28,10 @@ from domain.errors import ConfigurationError, NotFound, RuleViolation
 from domain.ids import EventId, Sha256, sha256_of
 from evidence import Signer, Trust, leaf_hash, statement_leaf, verify_package
 from evidence.acts import sign_act
+from service.chapters import Chapter
 from service.evidence_history import as_json
-from service.history import Chapter, Places, tell_history
+from service.history import tell_history
+from service.history_teller import Places
 from service.officer_at_hand import ActingOfficer
 from store.acts import add_act
 from store.connection import Connection

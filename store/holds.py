@@ -15,7 +15,6 @@ from domain.errors import ConflictingChange, NotFound, RuleViolation
 from domain.ids import EventId
 from store.acts import add_act
 from store.connection import Connection
-from store.outbox import enqueue
 
 
 class HoldKind(StrEnum):
@@ -89,14 +88,12 @@ async def place_hold(
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('zhichao legal holds', 0))")
     covered = await subject_held(conn, kind, subject)
     await add_act(conn, act, signed)
-    outbox_id = await enqueue(conn, kind="act", subject=act.subject, leaf=signed.leaf)
     cursor = await conn.execute(
         """
-        INSERT INTO legal_hold
-            (kind, subject, reason, placed_by, placed_at, placed_envelope, placed_outbox_id)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING hold_id
+        INSERT INTO legal_hold (kind, subject, reason, placed_by, placed_at, placed_act)
+        VALUES (%s, %s, %s, %s, %s, %s) RETURNING hold_id
         """,
-        [kind.value, covered, act.reason, by, act.made_at, signed.envelope, outbox_id],
+        [kind.value, covered, act.reason, by, act.made_at, act.act_id],
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - RETURNING gives the row
@@ -115,14 +112,12 @@ async def release_hold(conn: Connection, hold_id: int, *, act: Act, signed: Sign
     """
     await hold_of(conn, hold_id)
     await add_act(conn, act, signed)
-    outbox_id = await enqueue(conn, kind="act", subject=act.subject, leaf=signed.leaf)
     cursor = await conn.execute(
         """
-        UPDATE legal_hold SET released_by = %s, released_at = %s, release_reason = %s, released_envelope = %s,
-            released_outbox_id = %s
+        UPDATE legal_hold SET released_by = %s, released_at = %s, release_reason = %s, released_act = %s
         WHERE hold_id = %s AND released_at IS NULL
         """,
-        [by, act.made_at, act.reason, signed.envelope, outbox_id, hold_id],
+        [by, act.made_at, act.reason, act.act_id, hold_id],
     )
     if cursor.rowcount != 1:
         raise ConflictingChange(f"the hold {hold_id} is released already")

@@ -1,6 +1,7 @@
 """Everything that was signed about one passage, as stored: for telling its life."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from domain.ids import EventId, Sha256
 from store.connection import Connection
 
 _PACKAGE = re.compile(r"EV-([0-9a-f]{32})(\.s[0-9]+)?")
+_BEYOND = 20
+"""So many supplements behind the last one known are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,17 @@ class SignedRecord:
     leaf: bytes | None
     """As stored with a package; None where it follows from the envelope, or there is none yet."""
     at: datetime
+
+
+class QueuedEntry(NamedTuple):
+    """An entry of the log, or one on its way there, as it was queued beside what it tells of."""
+
+    kind: str
+    subject: str
+    leaf: bytes
+    queued_at: datetime
+    leaf_index: int | None
+    """None while it waits to be logged."""
 
 
 class SealedPackage(NamedTuple):
@@ -69,15 +83,18 @@ async def event_named(conn: Connection, name: str) -> EventId:
     return EventId(row[0])
 
 
-async def life_of(conn: Connection, event_id: EventId) -> list[SignedRecord]:
-    """Return what was signed about a passage, in the order in which it was stored."""
+async def life_of(conn: Connection, event_id: EventId, *, deleted: Sequence[str] = ()) -> list[SignedRecord]:
+    """Return what was signed about a passage, in the order in which it was stored.
+
+    `deleted` are the names that a deletion gives: of captures, and of holds on a plate that it erased.
+    """
     async with conn.cursor(row_factory=class_row(SignedRecord)) as cursor:
         await cursor.execute(
             """
             SELECT DISTINCT 'captures' AS what, %(event)s AS subject, '' AS name, c.envelope,
                 NULL::bytea AS leaf, c.made_at AS at
             FROM capture_statement c JOIN capture_statement_subject s USING (statement_id)
-            WHERE s.event_id = %(event)s
+            WHERE s.event_id = %(event)s OR s.event_id = ANY(%(deleted)s)
                OR s.event_id IN (SELECT event_id FROM capture WHERE passage_event_id = %(event)s)
             UNION ALL
             SELECT CASE supplement WHEN 0 THEN 'package' ELSE 'supplement' END, folder, folder, envelope,
@@ -87,9 +104,46 @@ async def life_of(conn: Connection, event_id: EventId) -> list[SignedRecord]:
             SELECT 'review', r.case_id, 'review-' || r.round, r.envelope, NULL, r.decided_at
             FROM review r JOIN case_file c USING (case_id) WHERE c.event_id = %(event)s
             UNION ALL
-            SELECT kind, subject, act_id, envelope, NULL, made_at FROM act WHERE event_id = %(event)s
+            SELECT kind, subject, act_id, envelope, NULL, made_at FROM act
+            WHERE event_id = %(event)s OR act_id = ANY(%(deleted)s) OR act_id IN (
+                SELECT unnest(ARRAY[l.placed_act, l.released_act])
+                FROM hold_cover JOIN legal_hold l USING (hold_id) WHERE hold_cover.event_id = %(event)s)
             ORDER BY at, what
             """,
-            {"event": event_id},
+            {"event": event_id, "deleted": list(deleted)},
         )
         return await cursor.fetchall()
+
+
+async def entries_about(
+    conn: Connection, event_id: EventId, *, deleted: Sequence[str] = ()
+) -> list[QueuedEntry]:
+    """Return the entries that were ever queued for the log under a name of this passage, told or not."""
+    async with conn.cursor(row_factory=class_row(QueuedEntry)) as cursor:
+        await cursor.execute(
+            """
+            WITH folder AS (
+                SELECT 'EV-' || %(event)s AS name
+                UNION ALL SELECT 'EV-' || %(event)s || '.s' || number
+                FROM generate_series(1, %(beyond)s + (SELECT coalesce(max(supplement), 0) FROM package
+                                                      WHERE event_id = %(event)s)) AS number
+            )
+            SELECT kind, subject, leaf, queued_at,
+                CASE WHEN logged_at IS NOT NULL THEN leaf_index END AS leaf_index
+            FROM log_outbox
+            WHERE subject IN (SELECT name FROM folder UNION ALL SELECT %(event)s
+                              UNION ALL SELECT case_id FROM case_file WHERE event_id = %(event)s)
+               OR kind = 'capture' AND (subject = ANY(%(deleted)s) OR subject IN (
+                    SELECT event_id FROM capture WHERE passage_event_id = %(event)s))
+            ORDER BY outbox_id
+            """,
+            {"event": event_id, "deleted": list(deleted), "beyond": _BEYOND},
+        )
+        return await cursor.fetchall()
+
+
+async def entries_below(conn: Connection, size: int) -> int:
+    """Return how many entries of a log of this size are known."""
+    cursor = await conn.execute("SELECT count(*) FROM log_outbox WHERE leaf_index < %s", [size])
+    row = await cursor.fetchone()
+    return row[0] if row else 0

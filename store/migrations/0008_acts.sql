@@ -40,7 +40,7 @@ CREATE TABLE act (
     envelope   bytea NOT NULL,
     leaf_hash  bytea NOT NULL UNIQUE REFERENCES log_outbox (leaf_hash),
     made_at    timestamptz NOT NULL,
-    CHECK ((key_id IS NULL) = (kind = 'access'))
+    CHECK ((key_id IS NULL) = (kind IN ('access', 'erasure')))
 );
 CREATE INDEX act_of_event ON act (event_id, made_at);
 CREATE INDEX act_of_subject ON act (subject, made_at);

@@ -4,8 +4,7 @@
 CREATE TABLE deletion (
     deletion_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     rule        text NOT NULL,                  -- domain.retention.Rule
-    envelope    bytea NOT NULL,                 -- the signed statement
-    outbox_id   bigint NOT NULL REFERENCES log_outbox,
+    act_id      text NOT NULL REFERENCES act,   -- the signed statement
     made_at     timestamptz NOT NULL
 );
 
@@ -17,14 +16,12 @@ CREATE TABLE legal_hold (
     reason             text NOT NULL CHECK (reason <> ''),
     placed_by          text NOT NULL,
     placed_at          timestamptz NOT NULL,
-    placed_envelope    bytea NOT NULL,
-    placed_outbox_id   bigint NOT NULL REFERENCES log_outbox,
+    placed_act         text NOT NULL REFERENCES act,
     released_by        text,
     released_at        timestamptz CHECK (released_at >= placed_at),
     release_reason     text CHECK (release_reason <> ''),
-    released_envelope  bytea,
-    released_outbox_id bigint REFERENCES log_outbox,
-    CHECK (num_nulls(released_by, released_at, release_reason, released_envelope, released_outbox_id) IN (0, 5))
+    released_act       text REFERENCES act,
+    CHECK (num_nulls(released_by, released_at, release_reason, released_act) IN (0, 4))
 );
 CREATE INDEX legal_hold_in_force ON legal_hold (kind, subject) WHERE released_at IS NULL;
 

@@ -25,7 +25,8 @@ from evidence.dsse import Envelope, sign_envelope
 from evidence.statements import sign_decision
 from service.evidence_history import as_json, as_text
 from service.exporting import ACT_FILE, SUMS, Desk, correct, export_evidence
-from service.history import History, Places, tell_history
+from service.history import History, tell_history
+from service.history_teller import Places
 from service.officer_at_hand import ActingOfficer, acting_officer
 from service.sequencer import sequence
 from store.acts import add_act
@@ -218,7 +219,8 @@ async def test_a_tampered_reason_is_named(life: Life) -> None:
     missing = "an officer's signature is missing"
     for envelope, reason in ((kept, "does not hold"), (forged, missing), (decision, missing)):
         await _overwrite(life.conn, "review", envelope, "round = 2")
-        (broken,) = (await life.told()).broken
+        entry, broken = (await life.told()).broken
+        assert (entry.what, entry.leaf_index) == ("removed", 5)
         assert (broken.what, broken.inclusion.ok) == ("review", False)
         assert reason in broken.signature.detail
 
@@ -227,9 +229,37 @@ async def test_a_replayed_envelope_is_named(life: Life) -> None:
     row = await (await life.conn.execute("SELECT envelope FROM act WHERE act_id = 'disclosure-1'")).fetchone()
     assert row is not None
     await _overwrite(life.conn, "act", bytes(row[0]), "act_id = 'correction-1'")
-    assert [one.what for one in (await life.told()).broken] == ["correction"]
+    assert [one.what for one in (await life.told()).broken] == ["correction", "removed"]
     await _overwrite(life.conn, "review", bytes(row[0]), "round = 2")
     assert {"review", "correction"} <= {one.what for one in (await life.told()).broken}
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "index"),
+    [
+        ("act", "act_id = 'correction-1'", 7),
+        ("review", "round = 2", 5),
+        ("capture_statement_subject", "true", 1),
+    ],
+)
+async def test_a_statement_whose_row_was_removed_is_named(
+    life: Life, table: str, where: str, index: int
+) -> None:
+    await life.conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+    await life.conn.execute(f"DELETE FROM {table} WHERE {where}".encode())  # noqa: S608
+    history = await life.told()
+    assert [(one.what, one.leaf_index) for one in history.broken] == [("removed", index)]
+    assert (history.ok, json.loads(as_json(history))["ok"]) == (False, False)
+
+
+async def test_a_statement_removed_with_its_entry_is_missed_in_the_count_of_the_log(life: Life) -> None:
+    for table in ("act", "entry_proof", "log_outbox"):
+        await life.conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+    await life.conn.execute("DELETE FROM act WHERE act_id = 'correction-1'")
+    await life.conn.execute("DELETE FROM log_outbox WHERE leaf_index = 7")
+    history = await life.told()
+    assert (history.broken, history.ok) == ([], False)
+    assert "BROKEN: the log has 1 entries of 8 that the database knows nothing of" in as_text(history)
 
 
 async def test_a_service_key_that_ended_later_still_counts_and_one_that_ended_before_does_not(
@@ -300,7 +330,7 @@ async def test_what_is_gone_without_a_deletion_that_names_it_is_named(
     names = await _names(life)
     del names[unnamed]
     await _delete(life, names)
-    assert [one.what for one in (await life.told()).broken] == [what]
+    assert {one.what for one in (await life.told()).broken} - {"removed"} == {what}
 
 
 def _desk(life: Life, officer: ActingOfficer) -> Desk:
