@@ -75,7 +75,7 @@ def follower(folder: Path, current: Signer, role: str) -> KeySigner:
     if role not in CHANGING_ROLES:
         raise ConfigurationError(
             f"a {role} key is not changed: it is its log's for life; where it was stolen, revoke it and "
-            "begin a new installation with a log of its own"
+            "begin a new installation with a log of its own (docs/adr/0009-a-log-keeps-its-key.md)"
         )
     waiting = folder / "next"
     waiting.mkdir(mode=_FOLDER_MODE, exist_ok=True)

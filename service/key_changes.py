@@ -4,6 +4,7 @@ Each change is a statement on its way into the log before the keys folder shows 
 changed by any of this: `write_trust` is asked for by itself, and tells the digest to be published.
 """
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -141,6 +142,30 @@ async def revoke(
         life = KeyLife.of(found.life.members() | {"revoked_at": stated["revoked_at"]}, "the key")
         write_down(folder, BoundedKey(found.role, _entry(settings, keys, found.key_id), life))
     return found._replace(life=life)
+
+
+def adopt(settings: Settings, former: bytes, *, ended_at: datetime) -> list[Sha256]:
+    """Have the trust file name the keys of a former installation's trust file too, ended; return their ids.
+
+    A log is not continued by another key: it ends, and another begins (docs/adr/0009). A key that both files
+    name stays as it is here, and an end that the former file tells stays when it was.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is malformed.
+    ConflictingChange
+        Another command is changing the keys.
+    """
+    lives = Trust.parse(former).lives
+    with changing(settings.keys_root):
+        own = {key.key_id for key in list_keys(settings)}
+        adopted = {one: key for one, key in keys_by_id(json.loads(former)).items() if one not in own}
+        for one, (role, entry) in adopted.items():
+            life = lives.get(one, KeyLife())
+            ended = life if life.end is not None else life._replace(valid_to=ended_at)
+            write_down(settings.keys_root, BoundedKey(role, entry, ended))
+    return [Sha256(one) for one in adopted]
 
 
 def list_keys(settings: Settings) -> list[ListedKey]:

@@ -31,7 +31,7 @@ def ensure_keys(settings: Settings) -> KeySet:
     folder = settings.keys_root
     if not folder.exists() or not any(folder.iterdir()):
         _refuse_orphaned_evidence(settings)
-        create_keys(folder, in_token=in_token(settings))
+        create_keys(folder, name=settings.key_name, in_token=in_token(settings))
     keys = keys_of(settings)
     if not settings.trust_path.exists():
         settings.trust_path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,7 @@ from service.key_changes import (
     OVERLAP,
     ListedKey,
     Rotation,
+    adopt,
     list_keys,
     revoke,
     rotate,
@@ -110,6 +112,28 @@ def keys_trust_file(write: bool) -> None:
         _tell_of_trust(settings, write=True)
     else:
         click.echo(trust_text(settings), nl=False)
+
+
+@keys_group.command("adopt")
+@click.argument("former", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--ended-at",
+    type=_TIME,
+    help="When the former log was stopped, UTC, like 2026-11-23T08:00:00Z; without it, now.",
+)
+@_WRITE
+@explained
+def keys_adopt(former: Path, ended_at: datetime | None, write: bool) -> None:
+    """Name the keys of a former installation in the trust file too, as keys that have ended.
+
+    FORMER is the trust file of an installation whose log was ended because its key had to change. Packages of
+    both logs verify with the one trust file; what the former keys sign later does not count.
+    """
+    settings = read_settings()
+    at = datetime.now(UTC) if ended_at is None else ended_at.replace(tzinfo=UTC)
+    for one in adopt(settings, former.read_bytes(), ended_at=at):
+        click.echo(f"adopted {one}")
+    _tell_of_trust(settings, write=write)
 
 
 @keys_group.command("devices")

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         description="Folder of the private keys (service, log, witness, test TSA), files of mode 0600. "
         "Absent: `keys` below the data folder. Made on the first start.",
     )
+    key_name: str = Field(
+        default="zhichao.invalid",
+        description="Name under which the keys are published, by custom a domain of yours: the log becomes "
+        "`<name>/log`. Counts when the keys are made; every log needs a name of its own.",
+    )
     pkcs11_module: Path | None = Field(
         default=None,
         description="PKCS#11 library of a token that holds the service's key; wants the extra `pkcs11`. "
