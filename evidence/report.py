@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from domain.ids import Sha256
 
+VERIFIED, NOT_VERIFIED, NOT_CHECKED = range(3)
+"""Exit statuses of whoever reports."""
+
 
 class Layer(NamedTuple):
     """One thing that was checked."""
@@ -15,6 +18,8 @@ class Layer(NamedTuple):
     """What holds, or what does not and why."""
     required: bool = True
     """Whether the policy asks for this layer."""
+    checked: bool = True
+    """False where it could not be told on this machine; then `ok` is false too, and nothing is broken."""
 
 
 class Report(NamedTuple):
@@ -33,7 +38,17 @@ class Report(NamedTuple):
     @property
     def broken(self) -> tuple[str, ...]:
         """Names of required layers that do not hold."""
-        return tuple(layer.name for layer in self.layers if layer.required and not layer.ok)
+        return tuple(one.name for one in self.layers if one.required and one.checked and not one.ok)
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """Names of required layers that could not be checked here."""
+        return tuple(one.name for one in self.layers if one.required and not one.checked)
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 verified, 1 something does not hold, 2 something could not be checked."""
+        return NOT_VERIFIED if self.broken else NOT_CHECKED if self.not_checked else VERIFIED
 
 
 def as_text(report: Report) -> str:
@@ -42,7 +57,9 @@ def as_text(report: Report) -> str:
     lines = [f"package    {report.package}", f"trust file sha256 {report.trust_digest}", ""]
     lines += [f"{_mark(layer):7} {layer.name:{width}}  {layer.detail}" for layer in report.layers]
     verdict = "VERIFIED: every required layer holds"
-    if not report.ok:
+    if report.not_checked:
+        verdict = f"NOT CHECKED: {', '.join(report.not_checked)}; that speaks neither for nor against it"
+    if report.broken:
         verdict = f"NOT VERIFIED: {', '.join(report.broken)}"
     return "\n".join([*lines, "", verdict, ""])
 
@@ -52,6 +69,7 @@ def as_json(report: Report) -> str:
     document = {
         "package": report.package,
         "ok": report.ok,
+        "status": ("verified", "not-verified", "not-checked")[report.status],
         "trust_sha256": report.trust_digest,
         "layers": [layer._asdict() for layer in report.layers],
     }
@@ -61,4 +79,6 @@ def as_json(report: Report) -> str:
 def _mark(layer: Layer) -> str:
     if layer.ok:
         return "holds"
+    if not layer.checked:
+        return "UNKNOWN"
     return "BROKEN" if layer.required else "(fails)"

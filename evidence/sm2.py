@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.errors import ConfigurationError, EvidenceBroken
+from domain.errors import ConfigurationError, EvidenceBroken, ServiceUnavailable
 from evidence.keys import check_private
 from evidence.signing import key_id
 
@@ -18,6 +18,7 @@ IDENTITY = "1234567812345678"
 
 _TIMEOUT_S = 20
 _WITH_SM3 = ("-rawin", "-digest", "sm3", "-pkeyopt", f"distid:{IDENTITY}")
+_MAKE_KEY = ("genpkey", "-algorithm", "SM2")
 _SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 """What precedes the 64 bytes of an uncompressed SM2 point (RFC 5480 form, curve 1.2.156.10197.1.301)."""
 
@@ -55,7 +56,7 @@ class Sm2Signer:
                 _openssl("pkey", "-in", str(path), "-pubout", "-outform", "DER")
             )
             self.sign(b"")
-        except EvidenceBroken as error:
+        except (EvidenceBroken, ServiceUnavailable) as error:
             raise ConfigurationError(
                 f"{path} cannot sign by SM2: {error}; make a key with `openssl genpkey -algorithm SM2`"
             ) from None
@@ -88,7 +89,9 @@ def check_sm2_signature(public_key: bytes, signature: bytes, message: bytes) -> 
     Raises
     ------
     EvidenceBroken
-        It does not hold under this key, or there is no `openssl` that could tell.
+        It does not hold under this key.
+    ServiceUnavailable
+        There is no `openssl` here that could tell.
     """
     with tempfile.TemporaryDirectory() as folder:
         key, signed = Path(folder, "key.der"), Path(folder, "signature")
@@ -111,7 +114,12 @@ def _openssl(*arguments: str, given: bytes = b"") -> bytes:
             timeout=_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EvidenceBroken(f"SM2 could not be asked of the command openssl: {error}") from None
+        raise ServiceUnavailable(
+            f"the command openssl cannot be asked about SM2 ({error}); install OpenSSL 1.1.1 or later"
+        ) from None
+    if done.returncode != 0 and arguments != _MAKE_KEY:
+        _openssl(*_MAKE_KEY)  # what fails may be unknown to it altogether
+        raise EvidenceBroken("the SM2 signature does not hold")
     if done.returncode != 0:
-        raise EvidenceBroken("the SM2 signature does not hold, or this openssl does not know SM2")
+        raise ServiceUnavailable("this openssl does not know SM2; install OpenSSL 1.1.1 or later with SM2")
     return done.stdout

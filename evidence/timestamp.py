@@ -132,8 +132,8 @@ def _decoded(token: bytes) -> TimeStampResponse:
         status = response.status
     except Exception as error:  # noqa: BLE001 - as in check_token
         raise EvidenceBroken(f"the time stamp cannot be read: {error}") from None
-    # RFC 3161, 2.4.2, lets "granted with modifications" (1) carry a token too. It is another token than was asked
-    # for, and the status is not signed: none is sealed with it, so none is believed.
+    # RFC 3161, 2.4.2, lets "granted with modifications" (1) carry a token too: another one than was asked
+    # for, and the status is not signed. None is sealed with it, so none is believed.
     if status != 0:
         raise EvidenceBroken(f"the authority did not grant the time stamp (status {status})")
     return response

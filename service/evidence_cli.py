@@ -8,6 +8,7 @@ import click
 
 from evidence import Policy, Trust, as_json, as_text, verify_package
 from evidence.policy import SM3_LAYER
+from evidence.report import NOT_VERIFIED
 from service.command import or_not_checked
 from service.evidence_audit import audit
 from service.evidence_export import correct_command, export_command
@@ -18,9 +19,6 @@ from service.evidence_recompute import recompute_command
 from service.evidence_supplement import supplement_command
 from service.retention_cli import hold_command, holds_command, release_command
 from service.settings import load_settings
-
-NOT_VERIFIED = 1
-"""Exit status of `verify` where a required layer does not hold."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -50,13 +48,13 @@ def verify(
     wanted = Policy() if policy is None else Policy.load(policy)
     if sm3:
         wanted = replace(wanted, required_layers=wanted.required_layers | {SM3_LAYER})
-    verified = True
+    states = set()
     for package in path:
         report = verify_package(package, keys, policy=wanted)
         # One after the other: a thousand packages may take minutes, and the first answer is needed first.
         click.echo(as_json(report) if json_wanted else as_text(report))
-        verified &= report.ok
-    sys.exit(0 if verified else NOT_VERIFIED)
+        states.add(report.status)
+    sys.exit(NOT_VERIFIED if NOT_VERIFIED in states else max(states))
 
 
 evidence_group.add_command(recompute_command)

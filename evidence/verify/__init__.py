@@ -12,7 +12,7 @@ what holds as a sentence, and raises `EvidenceBroken` where it does not. Its nam
 import os
 from pathlib import Path
 
-from domain.errors import EvidenceBroken
+from domain.errors import EvidenceBroken, ServiceUnavailable
 from evidence.policy import LAYERS, ON_REQUEST, Policy
 from evidence.report import Layer, Report
 from evidence.trust import Trust
@@ -40,10 +40,12 @@ def verify_package(path: Path, trust: Trust, *, policy: Policy | None = None) ->
     requested = [name for name in ON_REQUEST if name in policy.required_layers]
     layers = []
     for name in (*LAYERS, *requested):
-        ok, detail = True, ""
+        ok, checked, detail = True, True, ""
         try:
             detail = CHECKS[name](inspection)
         except (EvidenceBroken, OSError) as error:
             ok, detail = False, str(error)
-        layers.append(Layer(name, ok, printable(detail), name in policy.required_layers))
+        except ServiceUnavailable as error:
+            ok, checked, detail = False, False, f"not checked: {error}"
+        layers.append(Layer(name, ok, printable(detail), name in policy.required_layers, checked))
     return Report(printable(root.name), trust.digest, layers)

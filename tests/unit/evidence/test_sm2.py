@@ -15,6 +15,7 @@ from domain.units import utc_text
 from evidence import (
     Policy,
     Trust,
+    as_text,
     build,
     entry_leaf,
     leaf_hash,
@@ -113,6 +114,27 @@ def test_a_second_signature_that_does_not_hold_breaks_the_statement(
     package = seal(deployment, signer, sig=other)
     report = verify_package(package, trust_of(deployment, signer), policy=policy)
     assert "statement" in report.broken
+
+
+@pytest.mark.parametrize("openssl", [None, "#!/bin/sh\nexit 1\n"], ids=["missing", "without SM2"])
+def test_no_openssl_for_sm2_is_not_checked_and_never_broken(
+    deployment: Deployment,
+    signer: Sm2Signer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    openssl: str | None,
+) -> None:
+    package, tools = seal(deployment, signer), tmp_path / "tools"
+    tools.mkdir()
+    if openssl is not None:
+        (tools / "openssl").write_text(openssl)
+        (tools / "openssl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    report = verify_package(package, trust_of(deployment, signer), policy=WITH_SM2)
+    assert (report.broken, report.not_checked) == ((), ("statement", SM2_LAYER))
+    assert (report.ok, report.status) == (False, 2)
+    assert "install OpenSSL" in as_text(report)
+    assert "\nNOT CHECKED: statement, sm2" in as_text(report)
 
 
 def test_an_sm2_key_revoked_before_and_after(deployment: Deployment, signer: Sm2Signer) -> None:
