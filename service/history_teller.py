@@ -8,7 +8,17 @@ from typing import NamedTuple
 
 from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken
-from evidence import CAPTURES, DECISION, Trust, check_statement, leaf_hash, statement_leaf, verify_package
+from domain.ids import sha256_of
+from evidence import (
+    CAPTURES,
+    DECISION,
+    Trust,
+    check_statement,
+    leaf_hash,
+    sealed_event,
+    statement_leaf,
+    verify_package,
+)
 from evidence.acts import RegisteredKey, check_act, envelope_digest, leaf_of_digest
 from evidence.dsse import Envelope
 from evidence.logged import check_published, check_signers_alive
@@ -147,7 +157,19 @@ class Teller:
             return Finding(False, "its files are not in the evidence folder")
         report = verify_package(folder, self._trust)
         broken = ", ".join(report.broken)
+        if report.ok and not self._corrected_by_officers(folder):
+            return Finding(False, "it corrects what was sealed, and no officer's act that holds asks for it")
         return Finding(report.ok, f"broken: {broken}" if broken else "every layer holds")
+
+    def _corrected_by_officers(self, folder: Path) -> bool:
+        """Say whether each correction that a supplement answers is an officer's act, which names its note."""
+        answers = sealed_event(folder).get("answers") or []
+        corrections = [one for one in answers if one.get("reason") == "correction"]
+        return all(
+            act is not None and dict(act.digests).get("note") == sha256_of(str(one.get("note")).encode())
+            for one in corrections
+            for act in [self._corrections.get(str(one.get("act")))]
+        )
 
     def _deleted_package(self, record: SignedRecord, act: Act) -> Finding:
         """Check that what was deleted is the package that was sealed."""

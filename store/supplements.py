@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from domain.errors import NotFound
-from domain.ids import EventId
+from domain.ids import EventId, Sha256
 from store.connection import Connection
 
 
@@ -13,12 +13,17 @@ class SupplementRequest(NamedTuple):
     reason: str
     """`re-read` or `correction`."""
     note: str
+    act: Sha256 | None = None
+    """Digest of the envelope of the officer's act, where it is a correction."""
 
 
-async def request_supplement(conn: Connection, event_id: EventId, request: SupplementRequest) -> None:
+async def request_supplement(
+    conn: Connection, event_id: EventId, request: SupplementRequest, *, act_id: str | None = None
+) -> None:
     """Ask for a supplement, in the caller's transaction, which defers the job too.
 
-    The hit's row is held: a deletion that is under way is waited for, one that comes sees the request.
+    A correction names the stored act of the officer who asks for it. The hit's row is held: a deletion that is
+    under way is waited for, one that comes sees the request.
 
     Raises
     ------
@@ -28,11 +33,11 @@ async def request_supplement(conn: Connection, event_id: EventId, request: Suppl
     await conn.execute("SELECT FROM hit WHERE event_id = %s FOR UPDATE", [event_id])
     cursor = await conn.execute(
         """
-        INSERT INTO supplement_request (event_id, reason, note)
-        SELECT event_id, %s, %s FROM package
+        INSERT INTO supplement_request (event_id, reason, note, act_id)
+        SELECT event_id, %s, %s, %s FROM package
         WHERE event_id = %s AND supplement = 0 AND deletion_id IS NULL
         """,
-        [request.reason, request.note, event_id],
+        [request.reason, request.note, act_id, event_id],
     )
     if cursor.rowcount != 1:
         raise NotFound(f"no package of the event {event_id} is there to be followed by a supplement")
@@ -59,8 +64,9 @@ async def requests_of(conn: Connection, event_id: EventId, supplement: int) -> l
     """Return what a supplement answers, in the order it was asked for."""
     cursor = await conn.execute(
         """
-        SELECT reason, note FROM supplement_request WHERE event_id = %s AND supplement = %s
-        ORDER BY request_id
+        SELECT reason, note, encode(sha256(envelope), 'hex')
+        FROM supplement_request s LEFT JOIN act USING (act_id)
+        WHERE s.event_id = %s AND supplement = %s ORDER BY request_id
         """,
         [event_id, supplement],
     )

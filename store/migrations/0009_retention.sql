@@ -25,6 +25,10 @@ CREATE TABLE legal_hold (
 );
 CREATE INDEX legal_hold_in_force ON legal_hold (kind, subject) WHERE released_at IS NULL;
 
+-- A correction is an officer's act; a re-read, and what late images ask for, the service's own doing.
+ALTER TABLE supplement_request ADD COLUMN act_id text REFERENCES act;
+ALTER TABLE supplement_request ADD CONSTRAINT correction_is_an_act CHECK ((reason = 'correction') = (act_id IS NOT NULL));
+
 ALTER TABLE hit ADD COLUMN deletion_id bigint REFERENCES deletion;
 ALTER TABLE package ADD COLUMN deletion_id bigint REFERENCES deletion;
 ALTER TABLE package ADD COLUMN files_removed_at timestamptz CHECK (files_removed_at IS NULL OR deletion_id IS NOT NULL);

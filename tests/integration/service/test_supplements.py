@@ -17,6 +17,7 @@ from evidence import sealed_event, verify_package
 from service import supplementing
 from service.cli import main
 from service.pipeline import complete, settle
+from service.supplement_asking import ask_for_correction
 from service.supplementing import supplement
 from store.case_queries import exhibit
 from store.cases import PostgresCaseBook
@@ -25,6 +26,7 @@ from store.packages import Package, PackageState
 from store.supplements import SupplementRequest, request_supplement
 from store.transactions import transaction
 from tests.fixtures.bench import EVENT, EXPECTED, ROLES, AbsentAuthority, Bench, images_of, overdue
+from tests.integration.service.test_retention import history_of, officer_of
 from tests.integration.store.messages import T0, capture, passage
 
 pytestmark = pytest.mark.anyio
@@ -170,19 +172,38 @@ async def test_a_job_without_anything_new_makes_nothing(bench: Bench) -> None:
     assert bench.engine.images == read
 
 
-@pytest.mark.parametrize("reason", ["re-read", "correction"])
-async def test_a_re_read_and_a_correction_say_what_they_answer(bench: Bench, reason: str) -> None:
+async def test_a_re_read_and_a_correction_say_what_they_answer(bench: Bench) -> None:
     await sealed(bench, *ROLES)
-    request = SupplementRequest(reason, "称重证书编号更正")
+    officer, service = await officer_of(bench), bench.shop.seals.keys.service
     async with transaction(bench.shop.pool) as conn:
-        await request_supplement(conn, EVENT, request)
+        await ask_for_correction(conn, EVENT, "称重证书编号更正", officer=officer, service=service, now=T0)
         await request_supplement(conn, EVENT, REREAD)
     await supplemented(bench)
     await supplemented(bench)
     _, second = await bench.packages()
-    assert sealed_event(folder_of(bench, second))["answers"] == [request._asdict(), REREAD._asdict()]
+    corrected, reread = sealed_event(folder_of(bench, second))["answers"]
+    assert (corrected["reason"], corrected["note"]) == ("correction", "称重证书编号更正")
+    assert reread == REREAD._asdict()
+    told = await history_of(bench)
+    assert told.ok, told
+    (act,) = [chapter for chapter in told.chapters if chapter.what == "correction"]
+    assert (act.officer, act.licence, act.envelope_sha256) == ("O1", "L-2", corrected["act"])
+    assert act.corrects in {chapter.envelope_sha256 for chapter in told.chapters}
     assert bench.engine.images == 6
     assert (await bench.state(), await bench.cases()) == (HitState.OPEN, 1)
+
+
+async def test_a_correction_that_the_service_alone_seals_is_told_as_broken(bench: Bench) -> None:
+    await sealed(bench, *ROLES)
+    alone = SupplementRequest("correction", "称重证书编号更正")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        async with transaction(bench.shop.pool) as conn:
+            await request_supplement(conn, EVENT, alone)
+    async with transaction(bench.shop.pool) as conn:
+        await conn.execute("ALTER TABLE supplement_request DROP CONSTRAINT correction_is_an_act")
+        await request_supplement(conn, EVENT, alone)
+    await supplemented(bench)
+    assert [chapter.what for chapter in (await history_of(bench)).broken] == ["supplement"]
 
 
 async def test_a_request_for_what_was_never_sealed(bench: Bench) -> None:
@@ -301,7 +322,10 @@ def test_the_command_asks_for_a_supplement_of_what_is_sealed_only(
 ) -> None:
     monkeypatch.setenv("ZHICHAO_DATABASE_URL", database_url)
     monkeypatch.setenv("ZHICHAO_DATA", str(tmp_path))
-    command = ["evidence", "supplement", EVENT, "--reason", "correction", "--note", "称重证书编号更正"]
+    command = ["evidence", "supplement", EVENT, "--note", "号牌重新识别", "--reason"]
+    unsigned = CliRunner().invoke(main, [*command, "correction"])
+    assert (unsigned.exit_code, "needs --officer" in unsigned.output) == (2, True)
+    command.append("re-read")
     refused = CliRunner().invoke(main, command)
     assert refused.exit_code == 1
     assert "no package of the event" in refused.output
@@ -314,7 +338,7 @@ def test_the_command_asks_for_a_supplement_of_what_is_sealed_only(
         assert CliRunner().invoke(main, command).exit_code == 0
         asked = conn.execute("SELECT event_id, reason, note, supplement FROM supplement_request").fetchall()
         deferred = conn.execute("SELECT task_name, args ->> 'event_id' FROM procrastinate_jobs").fetchall()
-    assert asked == [(EVENT, "correction", "称重证书编号更正", None)]
+    assert asked == [(EVENT, "re-read", "号牌重新识别", None)]
     assert deferred == [("supplement_hit", EVENT)]
 
 
