@@ -30,7 +30,7 @@ async def _key(wiring: Wiring, person: Principal) -> OpenKey:
             return opened
     if person.token is not None:
         async with wiring.transaction() as conn:
-            stored = await key_of_session(conn, token_digest(person.token))
+            stored = await key_of_session(conn, token_digest(person.token), wiring.now())
         if stored is not None and stored.officer_id == person.officer_id:
             return wiring.officer_keys.by_token(stored, person.token)
     raise NotPermitted("this session holds no signing key; sign in again")

@@ -88,8 +88,8 @@ async def signing_in(
 
 @router.post("/logout")
 async def signing_out(request: Request, person: ChangingPerson) -> Response:
-    """End the session."""
-    await sign_out(wiring_of(request), request.cookies.get(COOKIE, ""))
+    """End the session of whoever asks, by cookie or token."""
+    await sign_out(wiring_of(request), person.token or "")
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=wiring_of(request).secure_cookies)
     return answer

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from domain.errors import ZhichaoError
 from evidence import remove_leftovers
 from service.retention import Keeper, retain
+from store.accounts import drop_expired
 from store.partitions import ensure_partitions
 from store.transactions import transaction
 
@@ -16,11 +17,12 @@ log = logging.getLogger(__name__)
 
 
 async def keep_house(keeper: Keeper) -> None:
-    """Make partitions ahead, remove half-built packages, delete by the rules; hourly, until cancelled."""
+    """Make partitions ahead, forget expired sessions, remove leftovers, delete by the rules; hourly."""
     while True:
         try:
             async with transaction(keeper.pool) as conn:
                 made = await ensure_partitions(conn, datetime.now(UTC).date())
+                await drop_expired(conn, datetime.now(UTC))
             removed = await asyncio.to_thread(remove_leftovers, keeper.evidence_root)
             deleted = await retain(keeper, datetime.now(UTC))
         except (ZhichaoError, OSError) as error:

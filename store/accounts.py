@@ -120,12 +120,12 @@ async def add_session(
     key_id: str | None = None,
     locked_key: bytes | None = None,
 ) -> bool:
-    """Store a session, with the officer's key as its token opens it, and forget those that ended.
+    """Store a session, with the officer's key as its token opens it, and forget those that expired.
 
     False, and nothing stored, where the account was changed since it was read (`still_stands`), or the key
     has ended.
     """
-    await conn.execute("DELETE FROM web_session WHERE expires_at <= %s", [now])
+    await drop_expired(conn, now)
     if not await still_stands(conn, account):
         return False
     cursor = await conn.execute(
@@ -176,6 +176,11 @@ async def session(conn: Connection, token_sha256: bytes, now: datetime) -> Sessi
 async def drop_session(conn: Connection, token_sha256: bytes) -> None:
     """End a session."""
     await conn.execute("DELETE FROM web_session WHERE token_sha256 = %s", [token_sha256])
+
+
+async def drop_expired(conn: Connection, now: datetime) -> None:
+    """Forget the sessions whose time is over, with the officers' keys that were locked for them."""
+    await conn.execute("DELETE FROM web_session WHERE expires_at <= %s", [now])
 
 
 async def blocked_until(conn: Connection, subjects: Sequence[str], now: datetime) -> datetime | None:

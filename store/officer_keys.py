@@ -50,14 +50,15 @@ async def key_in_use(conn: Connection, username: str) -> StoredKey | None:
         return await cursor.fetchone()
 
 
-async def key_of_session(conn: Connection, token_sha256: bytes) -> StoredKey | None:
-    """Return the key in use that was locked for a session, as its token opens it, or None."""
+async def key_of_session(conn: Connection, token_sha256: bytes, now: datetime) -> StoredKey | None:
+    """Return the key in use that was locked for a running session, as its token opens it, or None."""
     async with conn.cursor(row_factory=class_row(StoredKey)) as cursor:
         await cursor.execute(
             """SELECT k.key_id, k.officer_id, k.public_key, s.locked_key AS locked
                FROM web_session s JOIN officer_key k USING (key_id)
-               WHERE s.token_sha256 = %s AND k.username = s.username AND k.ended_at IS NULL""",
-            [token_sha256],
+               WHERE s.token_sha256 = %s AND s.expires_at > %s AND k.username = s.username
+                   AND k.ended_at IS NULL""",
+            [token_sha256, now],
         )
         return await cursor.fetchone()
 

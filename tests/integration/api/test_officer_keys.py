@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -18,7 +18,7 @@ from domain.ids import OfficerId
 from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of
 from evidence.dsse import Envelope
 from evidence.officer_keys import unlock_with_password, unlock_with_token
-from store.accounts import account, set_disabled, set_password
+from store.accounts import account, drop_expired, set_disabled, set_password
 from store.acts import add_act
 from store.cases import PostgresCaseBook
 from store.connection import Connection
@@ -111,7 +111,7 @@ async def test_the_database_alone_opens_no_key(office: Office, client: httpx.Asy
     token = await token_of(client, "limei")
     async with office.pool.connection() as conn:
         stored = await key_in_use(conn, "limei")
-        session = await key_of_session(conn, token_digest(token))
+        session = await key_of_session(conn, token_digest(token), datetime.now(UTC))
         tables = ("account", "web_session", "officer_key", "officer_key_statement")
         rows = [
             value
@@ -165,6 +165,20 @@ async def test_a_session_from_before_keys_is_asked_to_sign_in_again(
     refused = await confirm(client, case, **bearer(token))
     assert (refused.status_code, "sign in again" in refused.json()["detail"]) == (403, True)
     assert (await confirm(client, case, **bearer(await token_of(client, "limei")))).status_code == 200
+
+
+async def test_signed_out_or_expired_a_session_keeps_no_key(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    await client.post("/logout", headers=bearer(await token_of(client, "limei"))["headers"])
+    digest = token_digest(await token_of(client, "limei"))
+    async with office.pool.connection() as conn:
+        expiries = await (await conn.execute("SELECT expires_at FROM web_session")).fetchall()
+        assert len(expiries) == 1  # the first one is gone
+        assert await key_of_session(conn, digest, expiries[0][0] - timedelta(seconds=1)) is not None
+        assert await key_of_session(conn, digest, expiries[0][0]) is None
+        await drop_expired(conn, expiries[0][0])
+        assert await (await conn.execute("SELECT locked_key FROM web_session")).fetchall() == []
 
 
 async def test_a_password_set_anew_ends_the_key_for_good_and_gives_another(
