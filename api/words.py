@@ -53,6 +53,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "no-certificate": ("当日无有效检定证书", "No certificate valid that day"),
     "no-announcement": ("当日站点未公告", "Site not announced that day"),
     "no-legal-basis": ("当日无执法依据", "No legal basis that day"),
+    # evidence that is not what the deployment's policy asks for
+    "policy-device": ("报文无设备签名，不符合本单位策略", "Not signed by its devices, as the policy asks"),
+    "policy-sm2": ("无国密 SM2 签名，不符合本单位策略", "No SM2 signature, as the policy asks"),
+    "policy-manifest-sm3": ("SM3 清单不符合本单位策略", "SM3 manifest not as the policy asks"),
+    "policy-times": ("时间间隔超出本单位策略", "Time stamp later than the policy allows"),
+    "policy-witness-time": ("见证时间超出本单位策略", "Witness later than the policy allows"),
     # a passage that was not where the site is announced
     "direction-not-registered": ("行驶方向与站点登记不符", "Not the direction the site is registered with"),
     "lane-not-at-site": ("车道不在站点登记范围内", "Not a lane of the site"),

@@ -21,17 +21,17 @@ from domain.ids import EventId
 from domain.plates import PlateReading
 from plate_recognition import PlateEngine
 from service.steps.drift import DRIFT_ALARM, is_drifting
-from service.steps.open import open_case
+from service.steps.open import PolicyNotMet, open_case
 from service.steps.read import is_due, read_plates
 from service.steps.seal import build_package, finish, stamp
 from service.steps.supplement import is_wanted
 from service.wiring import Seals
 from store.blobs import BlobStore
-from store.connection import Pool
+from store.connection import Connection, Pool
 from store.hits import Hit, HitState, lock_hit, set_state
 from store.jobs import AFTERWARDS, Task, defer
 from store.originals import originals_logged
-from store.packages import lock_package
+from store.packages import Package, lock_package
 from store.readings import keep_reading, reading_of
 from store.transactions import transaction
 
@@ -92,7 +92,8 @@ async def settle(shop: Workshop, event_id: EventId) -> None:
 async def complete(shop: Workshop, event_id: EventId) -> None:
     """Finish the seal of a logged package and open its lead; an incomplete one is kept, never a case.
 
-    Nor does a hit make one whose lane was found to drift while it was on its way.
+    Nor does a hit make one whose lane was found to drift while it was on its way, or whose package is not
+    what the deployment's policy asks for.
     """
     async with transaction(shop.pool) as conn:
         hit = await lock_hit(conn, event_id)
@@ -115,15 +116,25 @@ async def complete(shop: Workshop, event_id: EventId) -> None:
             await set_state(conn, event_id, HitState.INCOMPLETE, missing=(DRIFT_ALARM,))
             log.warning("the drift alarm of %s's lane went on; it opens no case", event_id)
         else:
-            await open_case(
-                conn,
-                hit,
-                package,
-                evidence_root=shop.evidence_root,
-                trust=shop.seals.trust,
-                allow_test_profile=shop.test_profiles,
-            )
-            await set_state(conn, event_id, HitState.OPEN)
+            await _open(shop, conn, hit, package)
+
+
+async def _open(shop: Workshop, conn: Connection, hit: Hit, package: Package) -> None:
+    try:
+        await open_case(
+            conn,
+            hit,
+            package,
+            evidence_root=shop.evidence_root,
+            trust=shop.seals.trust,
+            policy=shop.seals.policy,
+            allow_test_profile=shop.test_profiles,
+        )
+    except PolicyNotMet as reason:
+        await set_state(conn, hit.event_id, HitState.INCOMPLETE, missing=reason.codes)
+        log.warning("%s", reason)
+    else:
+        await set_state(conn, hit.event_id, HitState.OPEN)
 
 
 async def read_when_stated(shop: Workshop, hit: Hit) -> PlateReading:

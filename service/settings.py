@@ -165,6 +165,13 @@ class Settings(BaseSettings):
         "name. Absent: the shipped ones only.",
     )
 
+    policy_file: Path | None = Field(
+        default=None,
+        description="JSON file, as for `zhichao evidence verify --policy`: what a sealed package must fulfil "
+        "to become a case, and again whenever one is confirmed. It may ask for more layers and for other "
+        "times, never for fewer layers. Absent: every layer but those on request.",
+    )
+
     clock_bound_ms: int = Field(
         default=1_000,
         ge=100,

@@ -1,5 +1,6 @@
 """The composition root: what each process is built from, made from the settings in one place."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from evidence import (
     verify_package,
 )
 from evidence.cosigning import Cosigner
+from evidence.policy import LAYERS, Policy
 from evidence.remote_witness import RemoteWitness
 from evidence.signing import Signer, key_id
 from service.keys import ensure_keys, remote_witness_keys, sm2_signer
@@ -38,6 +40,8 @@ class Seals(NamedTuple):
     trust: Trust
     sm2: Signer | None = None
     """Who signs packages second."""
+    policy: Policy | None = None
+    """What a package must fulfil to become a case, where the deployment asks for more than the default."""
 
 
 def seals_of(settings: Settings) -> Seals:
@@ -46,7 +50,8 @@ def seals_of(settings: Settings) -> Seals:
     Raises
     ------
     ConfigurationError
-        The trust file does not name the service's keys: nothing sealed with them could become a case.
+        The trust file does not name the service's keys: nothing sealed with them could become a case; or the
+        policy cannot be used.
     """
     keys = ensure_keys(settings)
     trust = Trust.load(settings.trust_path)
@@ -61,7 +66,18 @@ def seals_of(settings: Settings) -> Seals:
         authority: TimeAuthority = LocalTestAuthority(settings.keys_root)
     else:
         authority = HttpAuthority(settings.tsa_url)
-    return Seals(keys, authority, trust, sm2)
+    return Seals(keys, authority, trust, sm2, policy_of(settings))
+
+
+def policy_of(settings: Settings) -> Policy | None:
+    """Return the policy that packages must fulfil to become cases, or None; errors as `Policy.load`.
+
+    Every layer that is asked for by default still is: a deployment may want more of its evidence, not less.
+    """
+    if settings.policy_file is None:
+        return None
+    policy = Policy.load(settings.policy_file)
+    return replace(policy, required_layers=policy.required_layers | frozenset(LAYERS))
 
 
 def log_of(settings: Settings, keys: KeySet) -> TransparencyLog:
@@ -89,7 +105,7 @@ def web_wiring(settings: Settings, pool: Pool, *, demo: bool) -> Wiring:
         pool=pool,
         blobs=BlobStore(settings.blob_root),
         evidence_root=settings.evidence_root,
-        verify=partial(verify_package, trust=Trust.load(settings.trust_path)),
+        verify=partial(verify_package, trust=Trust.load(settings.trust_path), policy=policy_of(settings)),
         officer_keys=OfficerKeyRing(keys.service),
         recompute=_recompute,
         version=version("zhichao"),

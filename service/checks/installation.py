@@ -24,7 +24,7 @@ from store.registry import local_day
 
 _LEAST_FREE_BYTES = 2 * 2**30
 _PRIVATE_FILES = ("broker_credentials_file", "broker_key_file", "sm2_key_file", "pkcs11_pin_file")
-_READABLE_FILES = ("broker_ca_file", "broker_cert_file", "tsa_certificate_file")
+_READABLE_FILES = ("broker_ca_file", "broker_cert_file", "tsa_certificate_file", "policy_file")
 _WEIGHTS = (CORNER_DETECTOR, PLATE_RECOGNISER, PLATE_CHARACTERS, TEXT_DETECTOR, TEXT_RECOGNISER)
 
 

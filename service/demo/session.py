@@ -185,6 +185,7 @@ def own_settings(settings: Settings, data: Path) -> Settings:
             "pkcs11_pin_file": None,
             "sm2_key_file": None,
             "completeness_file": None,
+            "policy_file": None,
             "tsa_url": None,
             "tsa_certificate_file": None,
             "witness_url": None,

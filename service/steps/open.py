@@ -1,6 +1,7 @@
 """Step 5: a sealed, complete hit becomes a lead (线索) awaiting its first review."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -9,17 +10,27 @@ from pydantic import ValidationError
 
 from cases.leads import SealedHit, open_lead
 from cases.penalty import Proposal, propose, told_unsealed
-from domain.errors import EvidenceBroken
+from domain.errors import EvidenceBroken, RuleViolation
 from domain.ids import CaseId
 from domain.law import tariff
 from domain.screening import Outcome
-from evidence import Trust, sealed_event, verify_package
+from evidence import Policy, Trust, sealed_event, verify_package
 from store.cases import PostgresCaseBook
 from store.connection import Connection
 from store.hits import Hit
 from store.packages import Package
 from store.readings import reading_of
 from store.registry import local_day
+
+
+class PolicyNotMet(RuleViolation):
+    """A package that verifies, but is not what the deployment's policy asks for; `codes` say which layers."""
+
+    def __init__(self, folder: str, layers: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder} is not what ZHICHAO_POLICY_FILE asks for ({', '.join(layers)}); it opens no case"
+        )
+        self.codes = tuple(f"policy-{layer}" for layer in layers)
 
 
 class _Proposed(NamedTuple):
@@ -36,6 +47,7 @@ async def open_case(
     *,
     evidence_root: Path,
     trust: Trust,
+    policy: Policy | None = None,
     allow_test_profile: bool = False,
 ) -> CaseId:
     """Open the lead of a sealed hit, in the caller's transaction; the same hit always gives the same case.
@@ -46,13 +58,17 @@ async def open_case(
 
     Raises
     ------
+    PolicyNotMet
+        The package verifies, but not by the deployment's policy.
     RuleViolation
         The hit may not become a case, or its package does not verify.
     EvidenceBroken
         The package's proposal is of a form that this version does not read.
     """
     folder = evidence_root / package.folder
-    seal = await asyncio.to_thread(verify_package, folder, trust)
+    seal = await asyncio.to_thread(verify_package, folder, trust, policy=policy)
+    if seal.broken and policy is not None and (await asyncio.to_thread(verify_package, folder, trust)).ok:
+        raise PolicyNotMet(package.folder, seal.broken)
     reading = await reading_of(conn, hit.event_id)
     proposed = await asyncio.to_thread(_proposed, folder, hit) if seal.ok else _Proposed(None)
     return await open_lead(

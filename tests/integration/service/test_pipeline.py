@@ -11,7 +11,7 @@ import pytest
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
 from domain.law import tariff
-from evidence import HttpAuthority, PackageContents, Signer, sealed_event, verify_package
+from evidence import HttpAuthority, PackageContents, Policy, Signer, sealed_event, verify_package
 from service import pipeline
 from service.pipeline import complete, settle
 from service.steps import contents
@@ -95,6 +95,23 @@ async def test_a_slow_token_never_stops_the_loop_of_worker_and_sequencer(bench: 
     await settle(bench.shop, EVENT)
     assert stated
     assert threading.current_thread() not in signer.threads
+
+
+async def test_a_package_without_device_signatures_is_no_case_where_the_policy_asks_for_them(
+    bench: Bench,
+) -> None:
+    asking = bench.shop.seals._replace(policy=Policy(require_device_signature=True))
+    bench.shop = bench.shop._replace(seals=asking)
+    await bench.arrive(passage(1, expected=EXPECTED, profile="standard"), *images_of(*ROLES))
+    await bench.log()
+    await settle(bench.shop, EVENT)
+    await bench.log()
+    await complete(bench.shop, EVENT)
+    await complete(bench.shop, EVENT)
+    async with transaction(bench.shop.pool) as conn:
+        hit = await lock_hit(conn, EVENT)
+    assert (hit.state, hit.missing) == (HitState.INCOMPLETE, ("policy-device",))
+    assert await bench.cases() == 0
 
 
 async def test_a_hit_that_still_waits_is_left_alone(bench: Bench) -> None:
