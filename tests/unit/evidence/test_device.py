@@ -168,6 +168,25 @@ def test_the_example_in_the_reference_is_signed_as_it_says() -> None:
     key = KEY.model_copy(update={"key_id": "wim-1.2026", "ed25519": table["public key"]})
     assert signed_bytes(one).decode() == lines
     assert state(one, key) is SignatureState.VALID
+    assert f"The lines are {len(lines)} bytes; their SHA-256 is `{sha256_of(lines.encode())}`" in PROSE
+    private = re.findall(r"^\| private key, 32 bytes \| `(.+)` \|$", PROSE, re.MULTILINE)[0]
+    signer = KeySigner("", Ed25519PrivateKey.from_private_bytes(base64.b64decode(private)))
+    assert sign_message(sent, "wim-1.2026", signer)["signature"] == table["`signature`"]
+
+
+def test_the_signed_status_in_the_reference_is_signed_as_it_says() -> None:
+    ((body, size, lines, signature),) = re.findall(
+        r"^The status `(.+?)` of the same device signs (\d+) bytes:\n\n"
+        r"```signed-status\n(.*?)^```\n\nIts `signature`:\n`(.+?)`$",
+        PROSE,
+        re.DOTALL | re.MULTILINE,
+    )
+    head = {"schema": "1", "station": "S1", "device": "wim-1", "key_id": "wim-1.2026", "signature": signature}
+    one = read_message(TOPIC.replace("weigh", "status"), head.items(), body.encode())
+    public = re.findall(r"^\| public key.* \| `(.+)` \|$", PROSE, re.MULTILINE)[0]
+    key = KEY.model_copy(update={"key_id": "wim-1.2026", "ed25519": public})
+    assert (signed_bytes(one).decode(), len(lines)) == (lines, int(size))
+    assert check_message(one, (key,), captured_at=CAPTURED_AT).state is SignatureState.VALID
 
 
 names = st.sampled_from(

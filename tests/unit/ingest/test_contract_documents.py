@@ -268,6 +268,23 @@ def test_capture_headers_agree_with_their_schema(head: dict[str, str]) -> None:
     _agree("captureHeader", head, _refusal("zhichao/v1/S1/cam-front/capture", jpeg(), head))
 
 
+SIGNED_STATUS = {
+    "schema": "1",
+    "station": "S1",
+    "device": "wim-1",
+    "key_id": "k1",
+    "signature": "A" * 86 + "==",
+}
+
+
+@THROWS
+@given(varied_header(SIGNED_STATUS))
+def test_headers_of_statuses_agree_with_their_schema(head: dict[str, str]) -> None:
+    if "schema" in head:  # without it, a status has no header
+        refusal = _refusal("zhichao/v1/S1/wim-1/status", {"state": "online"}, head)
+        _agree("statusHeader", head, refusal)
+
+
 def test_receipts_agree_with_their_schema() -> None:
     settled = [Settled("S1", "w", "e", 3), Settled("S1", "w", "e", 4, Refusal(RefusalCode.OUT_OF_RANGE, "x"))]
     (receipt,) = receipts(settled, at=NOW)

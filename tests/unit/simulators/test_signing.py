@@ -12,9 +12,9 @@ from evidence.parsing import base64_text
 from simulators.passages import Road
 from simulators.registry import registry_toml
 from simulators.scenario import SCENARIOS, Scenario, load_scenario
-from simulators.signing import signed, unsigned
+from simulators.signing import signed, signed_status, unsigned
 from simulators.spool import Spool
-from simulators.wire import Message, framed, with_sent_at
+from simulators.wire import Message, framed, status_body, with_sent_at
 from store.registry_file import parse_registry
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -56,6 +56,13 @@ def test_what_a_station_signs_holds_at_every_sending(tmp_path: Path, place: int,
             payload = framed(header, message.content_type, message.body) if old else message.body
             received = read_message(message.topic, () if old else header.items(), payload)
             assert check_message(received, keys).state == "valid"
+
+
+def test_a_stations_status_is_signed_and_read() -> None:
+    body = status_body("online", spool_messages=3, sent_at=START)
+    made = signed_status("SIM-K2310", "wim-1", body)
+    received = read_message(made.topic, made.header.items(), made.body)
+    assert check_message(received, registered(DEMO), captured_at=START).state == "valid"
 
 
 def test_the_demo_shows_signed_and_unsigned_stations(tmp_path: Path) -> None:
