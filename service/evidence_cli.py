@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evidence import Policy, Trust, as_json, as_text, verify_package
+from evidence.exported import is_export, verify_export
 from evidence.policy import SM3_LAYER
 from evidence.report import NOT_VERIFIED
 from service.command import or_not_checked
@@ -50,10 +51,16 @@ def verify(
         wanted = replace(wanted, required_layers=wanted.required_layers | {SM3_LAYER})
     states = set()
     for package in path:
-        report = verify_package(package, keys, policy=wanted)
-        # One after the other: a thousand packages may take minutes, and the first answer is needed first.
-        click.echo(as_json(report) if json_wanted else as_text(report))
-        states.add(report.status)
+        export = is_export(package)
+        reports = (
+            verify_export(package, keys, policy=wanted)
+            if export
+            else [verify_package(package, keys, policy=wanted)]
+        )
+        for report in reports:
+            # One after the other: a thousand packages may take minutes, and the first answer is needed first.
+            click.echo(as_json(report) if json_wanted else as_text(report))
+            states.add(report.status)
     sys.exit(NOT_VERIFIED if NOT_VERIFIED in states else max(states))
 
 

@@ -4,7 +4,8 @@ An export is a folder that needs nothing of this installation to be checked:
 
     EV-<id>/, EV-<id>.s<n>/      the sealed package and its supplements, byte for byte
     statements/<index>-<what>.dsse.json, .tlog-proof
-                                 every other signed statement of its life, with its entry's proof
+                                 every other signed statement of its life, and those on
+                                 the keys of the officers who acted, each with its entry's proof
     history.json                 what `zhichao evidence history --json` said of them
     trust.sha256                 digest of the trust file it was checked against, to be compared with the one
                                  published; no key is ever taken from an export
@@ -28,6 +29,8 @@ from domain.errors import ConfigurationError, NotFound, RuleViolation
 from domain.ids import EventId, Sha256, sha256_of
 from evidence import Signer, Trust, leaf_hash, statement_leaf, verify_package
 from evidence.acts import sign_act
+from evidence.dsse import Envelope, EnvelopeSignature
+from evidence.exported import ACT_FILE, STATEMENTS, SUMS
 from service.chapters import Chapter
 from service.evidence_history import as_json
 from service.history import tell_history
@@ -36,10 +39,8 @@ from service.officer_at_hand import ActingOfficer
 from store.acts import add_act
 from store.connection import Connection
 from store.entry_proofs import entries_known
-from store.life import SealedPackage, event_named, life_of, sealed_packages
-
-SUMS = "SHA256SUMS"
-ACT_FILE = "export.dsse.json"
+from store.life import SealedPackage, SignedRecord, event_named, life_of, sealed_packages
+from store.officer_keys import key_statements
 
 
 class Desk(NamedTuple):
@@ -79,6 +80,7 @@ async def export_evidence(desk: Desk, name: str, folder: Path, *, recipient: str
         act = _export(desk, event, packages, recipient=recipient, reason=reason, sums=sha256_of(sums))
         signed = await _store(desk, act)
         (folder / ACT_FILE).write_bytes(signed.envelope)
+        await asyncio.to_thread(_keep_from_others, folder)
     except OSError as error:
         raise ConfigurationError(f"cannot write {folder}: {error.strerror}; name another folder") from error
     return act
@@ -124,9 +126,12 @@ async def _write_statements(desk: Desk, event: EventId, folder: Path) -> None:
     (folder / "trust.sha256").write_text(f"{desk.trust.digest}\n", encoding="ascii")
     records = [one for one in await life_of(desk.conn, event) if one.what not in ("package", "supplement")]
     written = [one for one in records if one.envelope]
+    acting = {desk.officer.key.key_id} | {one.key_id for record in written for one in _signatures(record)}
+    keys = [one for one in await key_statements(desk.conn) if one.key_id in acting]
+    written += [SignedRecord(one.what, one.key_id, one.what, one.envelope, None, one.made_at) for one in keys]
     hashes = [leaf_hash(statement_leaf(one.envelope)) for one in written]
     entries = await entries_known(desk.conn, hashes)
-    statements = folder / "statements"
+    statements = folder / STATEMENTS
     statements.mkdir()
     for number, (record, leaf) in enumerate(zip(written, hashes, strict=True)):
         entry = entries.get(leaf)
@@ -135,6 +140,17 @@ async def _write_statements(desk: Desk, event: EventId, folder: Path) -> None:
         (statements / f"{place}-{record.what}.dsse.json").write_bytes(record.envelope)
         if entry is not None and entry.proof is not None:
             (statements / f"{place}-{record.what}.tlog-proof").write_bytes(entry.proof)
+
+
+def _signatures(record: SignedRecord) -> tuple[EnvelopeSignature, ...]:
+    return Envelope.parse(record.envelope).signatures
+
+
+def _keep_from_others(folder: Path) -> None:
+    """Let only its owner read an export: it holds pictures of people, whatever the umask."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _export(
@@ -178,7 +194,7 @@ def _correction(desk: Desk, event: EventId, corrected: Chapter, reason: str) -> 
 
 
 def _copy(sources: Sequence[Path], folder: Path) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     for source in sources:
         shutil.copytree(source, folder / source.name, symlinks=True)
 

@@ -22,9 +22,10 @@ from domain.units import utc_text
 from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
 from evidence.acts import envelope_digest
 from evidence.dsse import Envelope, sign_envelope
+from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
 from evidence.statements import sign_decision
 from service.evidence_history import as_json, as_text
-from service.exporting import ACT_FILE, SUMS, Desk, correct, export_evidence
+from service.exporting import Desk, correct, export_evidence
 from service.history import History, tell_history
 from service.history_teller import Places
 from service.officer_at_hand import ActingOfficer, acting_officer
@@ -120,7 +121,7 @@ async def life(office: Office, database_url: str) -> AsyncIterator[Life]:
     for username in ("limei", "wangjg"):
         await _confirm(office, case, username)
     sign = await office.signing_as("limei")
-    disclosed = sign(_disclosure(case))
+    disclosed = await sign(_disclosure(case))
     correction = replace(
         _disclosure(case),
         act_id="correction-1",
@@ -131,7 +132,7 @@ async def life(office: Office, database_url: str) -> AsyncIterator[Life]:
     )
     async with transaction_on(conn):
         await add_act(conn, _disclosure(case), disclosed)
-        await add_act(conn, correction, sign(correction))
+        await add_act(conn, correction, await sign(correction))
     await sequence(conn, token, deployment.log, deployment.keys)
     yield Life(office, case, conn)
     await conn.close()
@@ -279,7 +280,7 @@ async def test_a_service_key_that_ended_later_still_counts_and_one_that_ended_be
 async def test_what_waits_to_be_logged_is_told_as_waiting(life: Life) -> None:
     later = replace(_disclosure(life.case), act_id="disclosure-2", reason="court")
     async with transaction_on(life.conn):
-        await add_act(life.conn, later, (await life.office.signing_as("limei"))(later))
+        await add_act(life.conn, later, await (await life.office.signing_as("limei"))(later))
     history = await life.told()
     assert (history.broken, [one.reason for one in history.waiting]) == ([], ["court"])
     assert history.chapters[-1].leaf_index is None
@@ -296,7 +297,7 @@ async def _delete(life: Life, names: Sequence[tuple[str, Sha256]]) -> None:
         digests=tuple(names),
         made_at=NOW + timedelta(days=1),
     )
-    signed = (await life.office.signing_as("limei"))(act)
+    signed = await (await life.office.signing_as("limei"))(act)
     async with transaction_on(life.conn):
         await add_act(life.conn, act, signed)
         token = await take_log(life.conn)
@@ -345,6 +346,29 @@ async def _officer(life: Life, username: str = "limei") -> ActingOfficer:
         return await acting_officer(life.conn, username, PASSWORD, service=service, now=NOW)
 
 
+def _attack_export(folder: Path, trust: Trust) -> None:
+    """Each attack on a statement is told under its name, and not by the sums alone."""
+    reviews = sorted((folder / STATEMENTS).glob("*-review.dsse.json"))
+    keys = sorted((folder / STATEMENTS).glob("*-officer-key.dsse.json"))
+    proof = reviews[0].with_name(reviews[0].name.replace(".dsse.json", ".tlog-proof"))
+    altered = reviews[0].read_bytes().replace(b'"sig":"', b'"sig":"A', 1)
+    for attacked, becomes, told in (
+        (reviews[0], altered, reviews[0]),  # an act altered
+        (reviews[0], reviews[1].read_bytes(), reviews[0]),  # another officer's act in its place
+        (keys[0], None, reviews[0]),  # an officer-key statement left out
+        (keys[0], keys[1].read_bytes(), reviews[0]),  # ... or exchanged
+        (proof, None, reviews[0]),  # an act without its log entry
+    ):
+        kept = attacked.read_bytes()
+        attacked.unlink()
+        if becomes is not None:
+            attacked.write_bytes(becomes)
+        *_, report = verify_export(folder, trust)
+        assert {SUMS, told.name} <= set(report.broken), (attacked.name, report)
+        attacked.write_bytes(kept)
+    assert verify_export(folder, trust)[-1].ok
+
+
 async def test_an_export_is_checked_with_sha256sum_and_named_in_the_history(
     life: Life, tmp_path: Path
 ) -> None:
@@ -359,11 +383,16 @@ async def test_an_export_is_checked_with_sha256sum_and_named_in_the_history(
     assert life.office.deployment.verify(folder / life.case.package.name).ok
     assert {one.name.split("-", 1)[1] for one in (folder / "statements").glob("*.json")} == {
         "captures.dsse.json",
+        "officer-key.dsse.json",
         "review.dsse.json",
         "disclosure.dsse.json",
         "correction.dsse.json",
     }
-    assert len(list((folder / "statements").glob("*.tlog-proof"))) == 5
+    assert len(list((folder / "statements").glob("*.tlog-proof"))) == 7
+    assert {one.stat().st_mode & 0o077 for one in (folder, *folder.rglob("*"))} == {0}
+    *_, report = verify_export(folder, life.office.deployment.trust)
+    assert report.ok, report
+    _attack_export(folder, life.office.deployment.trust)
     assert act.digests[0] == (SUMS, sha256_of((folder / SUMS).read_bytes()))
     assert (folder / "trust.sha256").read_text().strip() == life.office.deployment.trust.digest
     exported = (await life.told()).chapters[-1]

@@ -1,0 +1,195 @@
+"""An export checked from its files alone: packages, statements, officers' keys and the act that hands it out.
+
+What the folder holds is told in `service.exporting`. An officer's act is believed by the rules of
+`evidence.acts`, with keys from the officer-key statements in the folder itself: each is signed by a service
+key of the trust file and proved to stand in the log. That no key had ended at a time when the folder shows
+none ending is what the exporting officer signs for; the log's auditor sees it.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.acts import ActKind
+from domain.errors import EvidenceBroken, ServiceUnavailable
+from domain.ids import sha256_of
+from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of
+from evidence.dsse import Envelope
+from evidence.durable import read_regular
+from evidence.logged import check_logged, check_signers_alive
+from evidence.package import MAX_TAG_BYTES, TAG_MANIFEST
+from evidence.policy import Policy
+from evidence.report import Layer, Report
+from evidence.statements import CAPTURES, DECISION, KEYS, check_statement, statement_leaf
+from evidence.trust import Trust
+from evidence.verify import verify_package
+from evidence.verify.inspection import printable, some
+
+SUMS = "SHA256SUMS"
+ACT_FILE = "export.dsse.json"
+STATEMENTS = "statements"
+
+_NAME = re.compile(r"(?:([0-9]{9,19})|waiting-[0-9]+)-([a-z-]+)\.dsse\.json")
+_SUM = re.compile(r"([0-9a-f]{64})  ([^\n\r\\]+)\n")
+_PACKAGE = re.compile(r"EV-([0-9a-f]{32})(?:\.s[0-9]+)?")
+
+
+class _Statement(NamedTuple):
+    name: str
+    leaf_index: int | None
+    what: str
+    envelope: bytes
+    proof: bytes
+
+
+def is_export(folder: Path) -> bool:
+    """Say whether a folder is an export, and no package."""
+    return (folder / SUMS).exists() or (folder / ACT_FILE).exists()
+
+
+def verify_export(folder: Path, trust: Trust, *, policy: Policy | None = None) -> list[Report]:
+    """Return each package's report, and last the export's own; raises nothing on content."""
+    packages = sorted(one for one in folder.iterdir() if _PACKAGE.fullmatch(one.name))
+    reports = [verify_package(one, trust, policy=policy) for one in packages]
+    layers = [Layer(one.package, one.ok, _told(one), checked=one.status != 2) for one in reports]
+    try:
+        statements = list(_statements(folder))
+    except (EvidenceBroken, OSError) as error:
+        statements = []
+        layers.append(Layer(STATEMENTS, False, printable(str(error))))
+    officers = _officers(statements, trust)
+    events = {match[1] for one in packages if (match := _PACKAGE.fullmatch(one.name))}
+    layers.append(_layer(SUMS, lambda: _check_sums(folder)))
+    layers += [_layer(one.name, partial(_check, one, officers, trust, events)) for one in statements]
+    layers.append(_layer(ACT_FILE, lambda: _check_handing_over(folder, packages, officers, trust, events)))
+    return [*reports, Report(printable(folder.name), trust.digest, layers)]
+
+
+def _layer(name: str, check: Callable[[], str]) -> Layer:
+    try:
+        return Layer(printable(name), True, printable(check()))
+    except (EvidenceBroken, OSError) as error:
+        return Layer(printable(name), False, printable(str(error)))
+    except ServiceUnavailable as error:
+        return Layer(printable(name), False, f"not checked: {error}", checked=False)
+
+
+def _told(report: Report) -> str:
+    broken = ", ".join(report.broken) or ", ".join(report.not_checked)
+    return f"see its own report: {broken}" if broken else "every required layer holds"
+
+
+def _statements(folder: Path) -> Iterator[_Statement]:
+    for path in sorted((folder / STATEMENTS).iterdir()):
+        if path.name.endswith(".tlog-proof"):
+            continue
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise EvidenceBroken(f"{path.name} is no statement's name")
+        proof = path.with_name(path.name.removesuffix(".dsse.json") + ".tlog-proof")
+        yield _Statement(
+            path.name,
+            None if match[1] is None else int(match[1]),
+            match[2],
+            _read(path),
+            _read(proof) if proof.exists() else b"",
+        )
+
+
+def _officers(statements: list[_Statement], trust: Trust) -> dict[str, RegisteredKey]:
+    """Return the keys that statements here give officers; none with one that does not hold."""
+    services = [service.public_key for service in trust.services]
+    given: dict[str, list[_Statement]] = {}
+    for one in statements:
+        if one.what in ("officer-key", "officer-key-end"):
+            with suppress(EvidenceBroken, KeyError, IndexError, TypeError):
+                key_id = Envelope.parse(one.envelope).statement["subject"][0]["digest"]["sha256"]
+                given.setdefault(str(key_id), []).append(one)
+    officers: dict[str, RegisteredKey] = {}
+    for entries in given.values():
+        with suppress(EvidenceBroken, ServiceUnavailable):
+            for one in entries:
+                _check_entry(one, trust)
+            officers |= officer_keys_of(
+                [KeyEntry(one.leaf_index or 0, one.envelope) for one in entries], services
+            )
+    return officers
+
+
+def _check_entry(one: _Statement, trust: Trust) -> str:
+    if one.leaf_index is None:
+        raise ServiceUnavailable("it was not in the log when the folder was made; ask for a newer export")
+    if not one.proof:
+        raise EvidenceBroken("the proof of its entry in the log is missing")
+    place = check_logged(statement_leaf(one.envelope), one.leaf_index, one.proof, trust)
+    check_signers_alive(one.envelope, trust, place.witnessed_at)
+    return f"entry {one.leaf_index}, seen by a witness at {place.witnessed_at.isoformat()}"
+
+
+def _check(one: _Statement, officers: dict[str, RegisteredKey], trust: Trust, events: set[str]) -> str:
+    services = [service.public_key for service in trust.services]
+    if one.what in ("officer-key", "officer-key-end"):
+        check_statement(one.envelope, services, KEYS)
+        return f"signed by the service; {_check_entry(one, trust)}"
+    kind = Envelope.parse(one.envelope).statement.get("predicateType")
+    if one.what == "captures" or kind == DECISION:
+        check_statement(one.envelope, services, CAPTURES if one.what == "captures" else DECISION)
+        first = min((key.registered_at for key in officers.values()), default=None)
+        if kind == DECISION and first is not None and (one.leaf_index or first) >= first:
+            raise EvidenceBroken("the service alone signed this review; an officer's signature is missing")
+        return f"signed by the service; {_check_entry(one, trust)}"
+    act = check_act(one.envelope, one.leaf_index, officers=officers, services=services)
+    if act.kind != one.what or act.event not in events:
+        raise EvidenceBroken(f"it is a {act.kind} of another passage or kind than the folder says")
+    who = "the service" if act.officer is None else f"officer {act.officer}, countersigned by the service"
+    return f"{act.kind} signed by {who}; {_check_entry(one, trust)}"
+
+
+def _check_sums(folder: Path) -> str:
+    data = _read(folder / SUMS)
+    listed = {path: digest for digest, path in _SUM.findall(data.decode("utf-8", "replace"))}
+    entries = [one for one in folder.rglob("*") if one.is_symlink() or not one.is_dir()]
+    there = {one.relative_to(folder).as_posix(): one for one in entries}
+    if set(there) - {SUMS, ACT_FILE} != listed.keys() or any(one.is_symlink() for one in entries):
+        differ = sorted((set(there) - {SUMS, ACT_FILE}) ^ listed.keys())
+        raise EvidenceBroken(f"listed and lying there are not the same files: {some(differ)}")
+    changed = [path for path, digest in listed.items() if _digest(there[path]) != digest]
+    if changed:
+        raise EvidenceBroken(f"changed since: {some(changed)}")
+    return f"{len(listed)} files, nothing else"
+
+
+def _check_handing_over(
+    folder: Path,
+    packages: list[Path],
+    officers: dict[str, RegisteredKey],
+    trust: Trust,
+    events: set[str],
+) -> str:
+    services = [service.public_key for service in trust.services]
+    envelope = _read(folder / ACT_FILE)
+    act = check_act(envelope, None, officers=officers, services=services)
+    key = officers[Envelope.parse(envelope).key_id]
+    if key.ended_at is not None:
+        raise EvidenceBroken(
+            f"the key of officer {act.officer} had ended, at entry {key.ended_at} of the log"
+        )
+    named = {f"{one.name}/{TAG_MANIFEST}": sha256_of(_read(one / TAG_MANIFEST)) for one in packages}
+    if dict(act.digests) != {SUMS: sha256_of(_read(folder / SUMS)), **named} or act.kind != ActKind.EXPORT:
+        raise EvidenceBroken("the officer handed over other files than these")
+    if {act.event} != events:
+        raise EvidenceBroken("the officer handed over another passage than this")
+    return f"handed over by officer {act.officer} to {act.detail.get('recipient')}; its own entry comes later"
+
+
+def _read(path: Path) -> bytes:
+    return read_regular(path, max_bytes=MAX_TAG_BYTES)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
