@@ -25,7 +25,15 @@ from domain.plates import PlateReading
 from domain.registry import StationContext
 from domain.screening import Screening
 from domain.weighing import Weighing
-from store.case_queries import ShownCapture, ShownSignature, TimelineEntry, exhibit, timeline
+from store.case_queries import (
+    ShownCapture,
+    ShownDeletion,
+    ShownSignature,
+    TimelineEntry,
+    deletion_of,
+    exhibit,
+    timeline,
+)
 from store.cases import PostgresCaseBook
 
 
@@ -52,6 +60,8 @@ class ItemView:
     """How the platform weighed it, where the station sent a waveform."""
     waveform: WaveformChart | None
     seal: SealReport
+    deleted: ShownDeletion | None
+    """Set where the evidence was deleted at the end of its retention; the log still proves it."""
     signatures: list[ShownSignature]
     """What was found of the devices' own signatures on the messages in the package."""
     claim: Claim | None
@@ -85,6 +95,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         reviews = await book.reviews(case_id)
         shown = await exhibit(conn, case.event_id, case.captured_at)
         events = await timeline(conn, case_id)
+        deleted = await deletion_of(conn, case.event_id)
     if shown is None:
         raise NotFound(f"the passage of case {case_id} is not stored here")
     # The event models are strict about types, which JSON text satisfies and parsed JSON does not.
@@ -108,6 +119,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         clips=[one for one in shown.captures if one.in_evidence and one.role == CaptureRole.CLIP],
         late_captures=[capture for capture in shown.captures if not capture.in_evidence],
         seal=await seals.for_view(case.package_folder),
+        deleted=deleted,
         signatures=shown.signatures,
         claim=running,
         mine=running is not None and running.username == person.username,

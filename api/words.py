@@ -18,6 +18,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "clip": ("录像", "Clip"),
     "no-panorama-image": ("缺全景图像", "No panorama image"),
     "no-plate-image": ("缺号牌特写图像", "No plate close-up"),
+    # rules of retention
+    "retention-hit-without-case": ("未成案证据保存期限", "evidence that made no case"),
+    "retention-rejected-case": ("已驳回案件保存期限", "rejected case"),
+    "retention-confirmed-case": ("已确认案件保存期限", "confirmed case"),
     # what the completeness gate misses
     "no-front-image": ("缺前部图像", "No front image"),
     "no-rear-image": ("缺尾部图像", "No rear image"),

@@ -190,6 +190,30 @@ async def timeline(conn: Connection, case_id: CaseId) -> list[TimelineEntry]:
         return await cursor.fetchall()
 
 
+class ShownDeletion(NamedTuple):
+    """By what the evidence of a passage was deleted at the end of its retention."""
+
+    rule: str
+    """`domain.retention.Rule`."""
+    made_at: datetime
+    officer_id: str | None
+    leaf_index: int | None
+    """Where the deletion stands in the log; None while it waits to be logged."""
+
+
+async def deletion_of(conn: Connection, event_id: str) -> ShownDeletion | None:
+    """Return the deletion of a passage's evidence, or None where it is kept."""
+    cursor = await conn.execute(
+        """SELECT d.rule, d.made_at, a.officer_id, o.leaf_index
+           FROM hit h JOIN deletion d USING (deletion_id) JOIN act a USING (act_id)
+               JOIN log_outbox o USING (leaf_hash)
+           WHERE h.event_id = %s""",
+        [event_id],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else ShownDeletion(*row)
+
+
 class ShownImage(NamedTuple):
     """An image that is evidence, and of which passage."""
 

@@ -22,7 +22,7 @@ async def request_supplement(
 ) -> None:
     """Ask for a supplement, in the caller's transaction, which defers the job too.
 
-    A correction names the stored act of the officer who asks for it. The hit's row is held: a deletion that is
+    A correction names the stored act of the officer who asks. The hit's row is held: a deletion that is
     under way is waited for, one that comes sees the request.
 
     Raises
