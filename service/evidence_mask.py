@@ -77,7 +77,7 @@ def write_copies(folder: Path, copies: list[DerivedItem]) -> None:
         for one in copies
     ]
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700, parents=True)  # pictures of people: only its owner reads it
         for one in copies:
             (folder / one.name).write_bytes(one.data)
         (folder / LIST).write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")

@@ -23,6 +23,7 @@ from evidence.acts import RegisteredKey, check_act, envelope_digest, leaf_of_dig
 from evidence.dsse import Envelope
 from evidence.logged import check_published, check_signers_alive
 from evidence.parsing import Json, moment_of
+from evidence.report import NOT_CHECKED
 from evidence.statements import KEYS, PACKAGE
 from evidence.verify.inspection import printable
 from service.chapters import Chapter, Finding, Signed
@@ -157,6 +158,8 @@ class Teller:
             return Finding(False, "its files are not in the evidence folder")
         report = verify_package(folder, self._trust)
         broken = ", ".join(report.broken)
+        if report.status == NOT_CHECKED:
+            return Finding(False, f"could not be checked here: {', '.join(report.not_checked)}")
         if report.ok and not self._corrected_by_officers(folder):
             return Finding(False, "it corrects what was sealed, and no officer's act that holds asks for it")
         return Finding(report.ok, f"broken: {broken}" if broken else "every layer holds")
