@@ -7,6 +7,7 @@ this package. Tools that send HTTP Basic have no session: theirs is one entry an
 import hashlib
 
 from api.access import Principal
+from api.acting import sign_bounded
 from api.auth import token_digest
 from api.wiring import Wiring
 from domain.acts import Act, ActKind
@@ -41,4 +42,4 @@ async def note_access(
         made_at=now,
         detail={"account": person.username},
     )
-    await add_act(conn, act, wiring.officer_keys.sign(act, None))
+    await add_act(conn, act, await sign_bounded(wiring, act, None))

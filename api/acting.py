@@ -6,6 +6,7 @@ from api.access import Principal
 from api.auth import open_key, token_digest
 from api.wiring import OpenKey, Wiring
 from cases.ports import Sign
+from domain.acts import Act, SignedAct
 from domain.errors import NotPermitted
 from store.officer_keys import key_of_session
 
@@ -18,7 +19,18 @@ async def signing(wiring: Wiring, person: Principal) -> Sign:
     NotPermitted
         They are no officer, or their session holds no key of theirs that is in use.
     """
-    return partial(wiring.officer_keys.sign, key=await _key(wiring, person))
+    return partial(sign_bounded, wiring, key=await _key(wiring, person))
+
+
+async def sign_bounded(wiring: Wiring, act: Act, key: OpenKey | None) -> SignedAct:
+    """Sign an act off the event loop, where the service's token may be slow or hang.
+
+    Raises
+    ------
+    ServiceUnavailable
+        Too many ask for a signature, or this one took too long.
+    """
+    return await wiring.signing.run(wiring.officer_keys.sign, act, key)
 
 
 async def _key(wiring: Wiring, person: Principal) -> OpenKey:

@@ -27,6 +27,7 @@ from api.pages import render, translated
 from api.refusals import sentence_for
 from api.seals import SealChecks
 from api.shielding import Shielding
+from api.turns import TookTooLong
 from api.web_session import own_path
 from api.wiring import Wiring
 from domain.errors import (
@@ -52,6 +53,7 @@ STATUS: dict[type[ZhichaoError], HTTPStatus] = {
     RuleViolation: HTTPStatus.UNPROCESSABLE_ENTITY,
     InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     EvidenceBroken: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TookTooLong: HTTPStatus.GATEWAY_TIMEOUT,
     ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """How errors are answered; the nearest class counts, and what is not named is 500."""

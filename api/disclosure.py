@@ -84,7 +84,7 @@ async def disclose(
             made_at=now,
             detail={"recipient": recipient},
         )
-        await add_act(conn, act, sign(act))
+        await add_act(conn, act, await sign(act))
     return StreamingResponse(
         tar_of(path),
         media_type="application/x-tar",

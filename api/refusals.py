@@ -84,6 +84,8 @@ _BY_REASON = tuple(
         (r"a password has at most", "密码不得超过 1024 个字符。"),
         (r"the account (\S+ )?was changed", "登录期间账号已被更改，请重新登录。"),
         (r"too many sign-ins at this moment", "当前登录人数过多，请稍候几秒再试。"),
+        (r"too much of this is being computed", "同时进行的计算过多，请稍后重试。"),
+        (r"this did not end within", "处理超时，请稍后重试；若多次出现，请通知管理员。"),
         (r"the database broke off", "数据库暂无响应，请稍后重试。"),
     )
 )

@@ -4,8 +4,6 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyio import to_thread
-
 from api.wiring import Wiring
 from cases.ports import SealReport
 from domain.errors import EvidenceBroken
@@ -36,16 +34,17 @@ class SealChecks:
     def __init__(self, wiring: Wiring) -> None:
         self._root = wiring.evidence_root.resolve()
         self._verify = wiring.verify
+        self._turns = wiring.verifying
         self._lock = threading.Lock()
         self._remembered: dict[str, tuple[object, SealReport]] = {}
 
     async def for_view(self, folder: str) -> SealReport:
         """Return the verdict to show; a remembered one where the files look the same."""
-        return await to_thread.run_sync(self._check, folder, False)
+        return await self._turns.run(self._check, folder, False)
 
     async def for_decision(self, folder: str) -> SealReport:
         """Return a verdict from the bytes as they are now."""
-        return await to_thread.run_sync(self._check, folder, True)
+        return await self._turns.run(self._check, folder, True)
 
     def _check(self, folder: str, anew: bool) -> SealReport:
         path = (self._root / folder).resolve()

@@ -1,6 +1,5 @@
 """The page on which every number of a case's package is computed again, beside what was decided."""
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -23,7 +22,7 @@ async def recomputed_item(request: Request, case_id: CaseId, person: SignedInPer
         case = await PostgresCaseBook(conn).case(case_id)
     found, problem = None, None
     try:
-        found = await to_thread.run_sync(_recompute, wiring, case, limiter=wiring.computing)
+        found = await wiring.computing.run(_recompute, wiring, case)
     except (ConfigurationError, EvidenceBroken) as error:
         problem = str(error)
     return render(request, "recomputed.html", person=person, case=case, found=found, problem=problem)

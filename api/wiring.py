@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from anyio import CapacityLimiter
 
+from api.turns import Turns
 from cases.penalty import Words
 from cases.ports import SealReport
 from domain.acts import Act, SignedAct
@@ -149,8 +150,12 @@ class Wiring:
     now: Callable[[], datetime] = field(default=utc_now)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PASSWORDS_AT_ONCE))
     """Turns at trying a password."""
-    computing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    computing: Turns = field(default_factory=lambda: Turns(1, wait_s=10.0, work_s=30.0))
     """Turns at computing a package again: a second of processor each."""
+    verifying: Turns = field(default_factory=lambda: Turns(4, wait_s=10.0, work_s=30.0))
+    """Turns at verifying a package."""
+    signing: Turns = field(default_factory=lambda: Turns(8, wait_s=5.0, work_s=15.0))
+    """Turns at signing an act."""
 
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Give a connection as `store.transactions.transaction` does, waiting `DATABASE_WAIT_S` at most."""

@@ -33,8 +33,8 @@ Verify = Callable[[str], Awaitable[SealReport]]
 """Verifies the package in a folder below the evidence folder, reading its files anew."""
 
 
-Sign = Callable[[Act], SignedAct]
-"""Signs an act with the acting officer's own key, and countersigns it for the service."""
+Sign = Callable[[Act], Awaitable[SignedAct]]
+"""Signs an act with the acting officer's own key, and countersigns it for the service; may take its time."""
 
 
 class CaseBook(Protocol):

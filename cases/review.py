@@ -84,7 +84,7 @@ async def decide(book: CaseBook, decision: Decision, *, verify: Verify, sign: Si
     if decision.verdict is Verdict.CONFIRM:
         await _refuse_broken_seal(book, verify, case)
     step = await _step(book, case, who, Opinion(decision.verdict, plate))
-    signed = sign(_act(decision, case, who, reason=reason, plate=plate, step=step, now=now))
+    signed = await sign(_act(decision, case, who, reason=reason, plate=plate, step=step, now=now))
     await book.add_review(
         Review(
             case_id=case.case_id,

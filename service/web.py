@@ -16,6 +16,9 @@ from service.wiring import web_wiring
 from store.accounts import demo_accounts
 from store.connection import Pool, open_pool
 
+STATEMENT_WITHIN_S = 20.0
+"""More than any page's question takes; a row that somebody holds is not waited for any longer."""
+
 log = logging.getLogger(__name__)
 
 
@@ -27,7 +30,11 @@ async def serve_web(settings: Settings, announce: Announce, *, demo: bool) -> No
     ConfigurationError
         Not the demo, and there are demo accounts.
     """
-    pool = await open_pool(settings.require_database_url(), application_name="zhichao web")
+    pool = await open_pool(
+        settings.require_database_url(),
+        application_name="zhichao web",
+        statement_within_s=STATEMENT_WITHIN_S,
+    )
     try:
         if not demo:
             await _refuse_demo_accounts(pool)

@@ -27,23 +27,32 @@ async def open_pool(
     max_size: int = 8,
     timeout_s: float = 30.0,
     application_name: str = "zhichao",
+    statement_within_s: float | None = None,
 ) -> Pool:
     """Open a pool and wait until it holds `min_size` connections; the caller closes it.
 
     Connections are checked when handed out, so a restarted server costs a reconnect, not an error.
+
+    Parameters
+    ----------
+    statement_within_s
+        How long one statement may take, waiting for locks included, before the server breaks it off.
 
     Raises
     ------
     ServiceUnavailable
         The server did not answer within `timeout_s`.
     """
+    options = _SESSION_OPTIONS
+    if statement_within_s is not None:
+        options += f" -c statement_timeout={round(statement_within_s * 1000)}"
     pool: Pool = AsyncConnectionPool(
         conninfo,
         connection_class=psycopg.AsyncConnection[TupleRow],
         min_size=min_size,
         max_size=max_size,
         timeout=timeout_s,
-        kwargs={"options": _SESSION_OPTIONS, "application_name": application_name},
+        kwargs={"options": options, "application_name": application_name},
         check=AsyncConnectionPool.check_connection,
         open=False,
     )

@@ -267,11 +267,11 @@ async def test_a_changed_password_keeps_the_key(office: Office) -> None:
         found = await account(conn, "limei")
     assert found is not None
     key = await ring.by_password(office.pool.connection, found, NEW_PASSWORD, NOW)
-    assert key.key_id == sign(LIFTED).key_id
+    assert key.key_id == (await sign(LIFTED)).key_id
 
 
 async def test_an_act_with_a_key_that_has_ended_is_not_stored(office: Office) -> None:
-    signed = (await office.signing_as("limei"))(LIFTED)
+    signed = await (await office.signing_as("limei"))(LIFTED)
     async with office.pool.connection() as conn:
         assert await office.officer_keys.end(conn, "limei", reason="lost", now=NOW)
     async with office.pool.connection() as conn:
@@ -280,7 +280,7 @@ async def test_an_act_with_a_key_that_has_ended_is_not_stored(office: Office) ->
 
 
 async def test_a_replayed_envelope_is_no_second_act_and_an_act_is_never_changed(office: Office) -> None:
-    signed = (await office.signing_as("limei"))(LIFTED)
+    signed = await (await office.signing_as("limei"))(LIFTED)
     async with office.pool.connection() as conn:
         await add_act(conn, LIFTED, signed)
     for again in (LIFTED, replace(LIFTED, act_id="act-2", subject="EV-2")):
