@@ -132,7 +132,7 @@ class NativeDecoder:
 
     def _status(self, wire: Wire, where: topics.Address) -> StatusMessage:
         content_type, located = wire.content_type, wire
-        if self.body_offset(wire) or any(name == "schema" for name, _ in wire.properties):
+        if self.body_offset(wire) or any(name == "signature" for name, _ in wire.properties):
             fields = header.read(wire, limits=self._limits)
             header.check_signer(fields, where.station, where.device)
             content_type = fields.content_type

@@ -280,7 +280,7 @@ SIGNED_STATUS = {
 @THROWS
 @given(varied_header(SIGNED_STATUS))
 def test_headers_of_statuses_agree_with_their_schema(head: dict[str, str]) -> None:
-    if "schema" in head:  # without it, a status has no header
+    if "signature" in head:  # without it, a status needs no header, and what is there is not read
         refusal = _refusal("zhichao/v1/S1/wim-1/status", {"state": "online"}, head)
         _agree("statusHeader", head, refusal)
 
