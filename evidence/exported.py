@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.acts import ActKind
+from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken, ServiceUnavailable
 from domain.ids import sha256_of
 from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of
@@ -32,6 +32,9 @@ from evidence.verify.inspection import printable, some
 SUMS = "SHA256SUMS"
 ACT_FILE = "export.dsse.json"
 STATEMENTS = "statements"
+
+_WAITING = 2**62
+"""Stands for the place of a statement that was not in the log yet: after every entry there is."""
 
 _NAME = re.compile(r"(?:([0-9]{9,19})|waiting-[0-9]+)-([a-z-]+)\.dsse\.json")
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\n\r\\]+)\n")
@@ -111,13 +114,25 @@ def _officers(statements: list[_Statement], trust: Trust) -> dict[str, Registere
                 given.setdefault(str(key_id), []).append(one)
     officers: dict[str, RegisteredKey] = {}
     for entries in given.values():
-        with suppress(EvidenceBroken, ServiceUnavailable):
+        with suppress(EvidenceBroken):
             for one in entries:
-                _check_entry(one, trust)
-            officers |= officer_keys_of(
-                [KeyEntry(one.leaf_index or 0, one.envelope) for one in entries], services
-            )
+                if one.leaf_index is not None:
+                    _check_entry(one, trust)
+            officers |= officer_keys_of([_key_entry(one) for one in entries], services)
     return officers
+
+
+def _key_entry(one: _Statement) -> KeyEntry:
+    return KeyEntry(_WAITING if one.leaf_index is None else one.leaf_index, one.envelope)
+
+
+def _check_signer(act: Act, key: RegisteredKey) -> None:
+    """Call what rests on a key's statement not checked while the log has no entry of that statement."""
+    if _WAITING in (key.registered_at, key.ended_at):
+        raise ServiceUnavailable(
+            f"a statement on the key of officer {act.officer} was not in the log when the folder was made; "
+            "ask for a newer export"
+        )
 
 
 def _check_entry(one: _Statement, trust: Trust) -> str:
@@ -145,6 +160,8 @@ def _check(one: _Statement, officers: dict[str, RegisteredKey], trust: Trust, ev
     act = check_act(one.envelope, one.leaf_index, officers=officers, services=services)
     if act.kind != one.what or act.event not in events:
         raise EvidenceBroken(f"it is a {act.kind} of another passage or kind than the folder says")
+    if act.officer is not None and (key := officers.get(Envelope.parse(one.envelope).key_id)) is not None:
+        _check_signer(act, key)
     who = "the service" if act.officer is None else f"officer {act.officer}, countersigned by the service"
     return f"{act.kind} signed by {who}; {_check_entry(one, trust)}"
 
@@ -174,6 +191,7 @@ def _check_handing_over(
     envelope = _read(folder / ACT_FILE)
     act = check_act(envelope, None, officers=officers, services=services)
     key = officers[Envelope.parse(envelope).key_id]
+    _check_signer(act, key)
     if key.ended_at is not None:
         raise EvidenceBroken(
             f"the key of officer {act.officer} had ended, at entry {key.ended_at} of the log"

@@ -1,0 +1,197 @@
+"""An export is checked from its files alone: who signed what, and what nobody can tell yet."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from domain.acts import Act, ActKind
+from domain.ids import EventId, OfficerId, sha256_of
+from evidence import leaf_hash, statement_leaf, trust_bytes, trust_file
+from evidence.acts import sign_act, sign_officer_key, sign_officer_key_end
+from evidence.dsse import Envelope, sign_envelope
+from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
+from evidence.officer_keys import OfficerKey
+from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED, Report
+from service.cli import main
+from tests.fixtures.evidence import Deployment, contents
+
+NOW = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
+LI, WANG = (OfficerKey.generate(OfficerId(one)) for one in ("YN-001", "YN-002"))
+
+
+class Export(NamedTuple):
+    """A folder that is handed over, and who made it."""
+
+    deployment: Deployment
+    folder: Path
+    act: Act
+
+    def report(self) -> Report:
+        """Return the export's own report."""
+        return verify_export(self.folder, self.deployment.trust)[-1]
+
+    def detail(self, layer: str) -> str:
+        """Return what is said of a layer."""
+        return next(one.detail for one in self.report().layers if one.name == layer)
+
+    def add(self, what: str, envelope: bytes, *, logged: bool = True) -> str:
+        """Put a statement into the folder, with its entry in the log or waiting for one."""
+        log, place = self.deployment.log, "waiting-0"
+        if logged:
+            place = f"{log.size:09d}"
+            log.append([leaf_hash(statement_leaf(envelope))])
+            proof = log.inclusion_proof(log.size - 1)
+            (self.folder / STATEMENTS / f"{place}-{what}.tlog-proof").write_bytes(proof)
+        name = f"{place}-{what}.dsse.json"
+        (self.folder / STATEMENTS / name).write_bytes(envelope)
+        return name
+
+    def add_key(self, key: OfficerKey, *, logged: bool = True) -> str:
+        """Put the statement that gives an officer their key into the folder."""
+        return self.add(
+            "officer-key", sign_officer_key(key, self.deployment.keys.service, at=NOW), logged=logged
+        )
+
+    def hand_over(self, key: OfficerKey = LI) -> "Export":
+        """Sign for what lies in the folder now."""
+        files = sorted(one for one in self.folder.rglob("*") if one.is_file())
+        lines = [
+            f"{sha256_of(one.read_bytes())}  {one.relative_to(self.folder)}\n"
+            for one in files
+            if one.name not in (SUMS, ACT_FILE)
+        ]
+        (self.folder / SUMS).write_text("".join(lines))
+        act = replace(
+            self.act,
+            kind=ActKind.EXPORT,
+            digests=((SUMS, sha256_of("".join(lines).encode())), *self.act.digests[1:]),
+            detail={"recipient": "法院"},
+        )
+        signed = sign_act(act, key, self.deployment.keys.service)
+        (self.folder / ACT_FILE).write_bytes(signed.envelope)
+        return self
+
+
+@pytest.fixture
+def export(deployment: Deployment, tmp_path: Path) -> Export:
+    """One package with what is needed to hand it over, not signed for yet."""
+    package, folder = deployment.seal(contents(5)), tmp_path / "export"
+    shutil.copytree(package, folder / package.name)
+    (folder / STATEMENTS).mkdir()
+    manifest = f"{package.name}/tagmanifest-sha256.txt"
+    act = Act(
+        act_id="act-1",
+        kind=ActKind.REVIEW,
+        officer=LI.officer,
+        licence="YN5301-001",
+        event=EventId(contents(5).event_id),
+        subject=package.name,
+        reason="confirmed",
+        digests=(("weighing", sha256_of(b"")), (manifest, sha256_of((folder / manifest).read_bytes()))),
+        made_at=NOW,
+    )
+    return Export(deployment, folder, act)
+
+
+def resigned(envelope: bytes, key: OfficerKey, deployment: Deployment) -> bytes:
+    """Sign the very same words with another officer's key."""
+    return sign_envelope(Envelope.parse(envelope).statement, key, deployment.keys.service)
+
+
+def test_an_untouched_export_is_verified(export: Export) -> None:
+    export.add_key(LI)
+    export.add("review", sign_act(export.act, LI, export.deployment.keys.service).envelope)
+    assert export.hand_over().report().status == VERIFIED
+    assert "handed over by officer YN-001 to 法院" in export.detail(ACT_FILE)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        lambda envelope: envelope.replace(b'"sig":"', b'"sig":"A', 1),
+        lambda envelope: envelope.replace(b'"payload":"', b'"payload":"AAAA', 1),
+        lambda _: b"{}",
+        lambda _: b"",
+    ],
+)
+def test_an_altered_act_of_handing_over_is_broken(export: Export, altered: Callable[[bytes], bytes]) -> None:
+    export.add_key(LI)
+    file = export.hand_over().folder / ACT_FILE
+    file.write_bytes(altered(file.read_bytes()))
+    assert export.report().broken == (ACT_FILE,)
+
+
+def test_a_key_that_had_ended_hands_over_nothing(export: Export) -> None:
+    service = export.deployment.keys.service
+    export.add_key(LI)
+    ended = sign_officer_key_end(LI.key_id, LI.officer, service, at=NOW, reason="lost")
+    export.add("officer-key-end", ended)
+    assert export.hand_over().report().broken == (ACT_FILE,)
+    assert "the key of officer YN-001 had ended, at entry 2" in export.detail(ACT_FILE)
+
+
+def test_the_same_act_signed_again_with_another_officers_key_is_broken(export: Export) -> None:
+    service = export.deployment.keys.service
+    export.add_key(LI)
+    export.add_key(WANG)
+    act = sign_act(export.act, LI, service).envelope
+    review = export.add("review", resigned(act, WANG, export.deployment))
+    file = export.hand_over().folder / ACT_FILE
+    file.write_bytes(resigned(file.read_bytes(), WANG, export.deployment))
+    assert export.report().broken == (review, ACT_FILE)
+    assert "signed by the key of officer YN-002, not of officer YN-001" in export.detail(review)
+
+
+def test_statements_that_wait_for_the_log_are_not_checked_and_never_broken(export: Export) -> None:
+    export.add_key(LI)
+    signed = sign_act(export.act, LI, export.deployment.keys.service)
+    waiting = export.add("review", signed.envelope, logged=False)
+    report = export.hand_over().report()
+    assert (report.status, report.not_checked, report.broken) == (NOT_CHECKED, (waiting,), ())
+    assert "ask for a newer export" in export.detail(waiting)
+
+
+def test_acts_of_an_officer_whose_key_waits_for_the_log_are_not_checked_and_never_broken(
+    export: Export,
+) -> None:
+    key = export.add_key(LI, logged=False)
+    report = export.hand_over().report()
+    assert (report.broken, set(report.not_checked)) == ((), {key, ACT_FILE})
+    file = export.folder / ACT_FILE
+    file.write_bytes(file.read_bytes().replace(b'"sig":"', b'"sig":"A', 1))
+    assert export.report().broken == (ACT_FILE,), "what is forged is broken, whatever waits"
+
+
+def verify(*arguments: object) -> Result:
+    """Run `zhichao evidence verify`."""
+    return CliRunner().invoke(main, ["evidence", "verify", *map(str, arguments)])
+
+
+def test_the_command_verifies_an_export_for_people_and_for_programs(export: Export, tmp_path: Path) -> None:
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(trust_bytes(trust_file(export.deployment.keys)))
+    export.add_key(LI)
+    package = next(export.folder.glob("EV-*"))
+    told = verify(export.hand_over().folder, "--trust", trust)
+    assert told.exit_code == 0, told.output
+    assert f"holds   {ACT_FILE}" in told.output
+    assert told.output.count("VERIFIED: every required layer holds") == 2
+    result = verify(export.folder, "--trust", trust, "--json")
+    one, own = map(json.loads, result.output.splitlines())
+    assert [(it["package"], it["status"]) for it in (one, own)] == [
+        (package.name, "verified"),
+        ("export", "verified"),
+    ]
+    assert {layer["checked"] for layer in own["layers"]} == {True}
+    export.add("review", sign_act(export.act, LI, export.deployment.keys.service).envelope, logged=False)
+    result = verify(export.hand_over().folder, "--trust", trust, "--json")
+    assert (result.exit_code, json.loads(result.output.splitlines()[-1])["status"]) == (2, "not-checked")
+    (export.folder / ACT_FILE).write_bytes(b"{}")
+    assert verify(export.folder, "--trust", trust).exit_code == NOT_VERIFIED
