@@ -8,6 +8,9 @@ from domain.ids import Sha256
 VERIFIED, NOT_VERIFIED, NOT_CHECKED = range(3)
 """Exit statuses of whoever reports."""
 
+STATUSES = ("verified", "not-verified", "not-checked")
+"""The same as words for programs."""
+
 
 class Layer(NamedTuple):
     """One thing that was checked."""
@@ -69,7 +72,7 @@ def as_json(report: Report) -> str:
     document = {
         "package": report.package,
         "ok": report.ok,
-        "status": ("verified", "not-verified", "not-checked")[report.status],
+        "status": STATUSES[report.status],
         "trust_sha256": report.trust_digest,
         "layers": [layer._asdict() for layer in report.layers],
     }

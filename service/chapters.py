@@ -9,7 +9,7 @@ NEVER_LOGGED = 2**62
 
 
 class Finding(NamedTuple):
-    """Whether something holds; None where it cannot be told yet."""
+    """Whether something holds; None where it cannot be told yet, or here."""
 
     ok: bool | None
     detail: str

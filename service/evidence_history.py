@@ -8,6 +8,7 @@ import click
 
 from domain.units import utc_text
 from evidence import Trust
+from evidence.report import STATUSES
 from service.administration import open_database
 from service.chapters import Chapter, Finding
 from service.command import or_not_checked, run_to_end
@@ -15,7 +16,6 @@ from service.history import History, tell_history
 from service.history_teller import Places
 from service.settings import Settings, load_settings
 
-BROKEN = 1
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -37,7 +37,7 @@ def history_command(name: str, trust: Path | None, json_wanted: bool) -> None:
     settings = load_settings()
     told = run_to_end(_told(settings, name, Trust.load(trust or settings.trust_path)))
     click.echo(as_json(told) if json_wanted else as_text(told))
-    sys.exit(0 if told.ok else BROKEN)
+    sys.exit(told.status)
 
 
 async def _told(settings: Settings, name: str, trust: Trust) -> History:
@@ -60,9 +60,12 @@ def as_text(history: History) -> str:
     verdict = f"HOLDS: {len(history.chapters)} statements"
     if history.waiting:
         verdict += f", {len(history.waiting)} not in the log yet"
+    if history.unchecked:
+        named = "; ".join(_named(one) for one in history.unchecked)
+        verdict = f"NOT CHECKED: {named}; that speaks neither for nor against it"
     if history.broken:
         verdict = "BROKEN: " + "; ".join(_named(one) for one in history.broken)
-    elif not history.ok:
+    elif history.log.ok is False:
         verdict = f"BROKEN: {history.log.detail}"
     return "\n".join([*lines, "", verdict])
 
@@ -73,6 +76,7 @@ def as_json(history: History) -> str:
         {
             "event_id": history.event_id,
             "ok": history.ok,
+            "status": STATUSES[history.status],
             "trust_sha256": history.trust_digest,
             "log": history.log._asdict(),
             "life": [_document(chapter) for chapter in history.chapters],

@@ -17,6 +17,7 @@ from domain.ids import EventId, Sha256
 from evidence import Trust, leaf_hash
 from evidence.acts import KeyEntry, RegisteredKey, leaf_of_digest, officer_keys_of, subjects_of
 from evidence.dsse import Envelope
+from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
 from service.chapters import NEVER_LOGGED, Chapter, Finding, in_log_order, without_replays
 from service.history_gaps import removed, whole_log
 from service.history_teller import Places, Teller, leaf_of
@@ -37,13 +38,25 @@ class History(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is broken, and no entry of the log unknown."""
-        return not self.broken and self.log.ok is not False
+        """Whether nothing is broken or unchecked, and no entry of the log unknown."""
+        return self.status == VERIFIED
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 everything holds, 1 something does not, 2 something could not be checked here."""
+        if self.broken or self.log.ok is False:
+            return NOT_VERIFIED
+        return NOT_CHECKED if self.unchecked else VERIFIED
 
     @property
     def broken(self) -> list[Chapter]:
         """What does not hold."""
         return [one for one in self.chapters if False in (one.signature.ok, one.inclusion.ok)]
+
+    @property
+    def unchecked(self) -> list[Chapter]:
+        """What could not be checked here, and is not broken."""
+        return [one for one in self.chapters if one.signature.ok is None]
 
     @property
     def waiting(self) -> list[Chapter]:

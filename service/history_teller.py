@@ -159,7 +159,7 @@ class Teller:
         report = verify_package(folder, self._trust)
         broken = ", ".join(report.broken)
         if report.status == NOT_CHECKED:
-            return Finding(False, f"could not be checked here: {', '.join(report.not_checked)}")
+            return Finding(None, f"could not be checked here: {', '.join(report.not_checked)}")
         if report.ok and not self._corrected_by_officers(folder):
             return Finding(False, "it corrects what was sealed, and no officer's act that holds asks for it")
         return Finding(report.ok, f"broken: {broken}" if broken else "every layer holds")
