@@ -8,6 +8,7 @@ statement, and another one is given.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import partial
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from anyio import CapacityLimiter, to_thread
@@ -128,7 +129,7 @@ class OfficerKeyRing:
             return False
         if stored is not None:
             await self._end(conn, stored, "password set anew", now)
-        envelope = sign_officer_key(key, self._service, at=now)
+        envelope = await _in_thread(partial(sign_officer_key, key, self._service, at=now))
         await give_key(
             conn,
             username,
@@ -140,9 +141,10 @@ class OfficerKeyRing:
         return True
 
     async def _end(self, conn: Connection, stored: StoredKey, reason: str, now: datetime) -> None:
-        envelope = sign_officer_key_end(
-            stored.key_id, stored.officer_id, self._service, at=now, reason=reason
+        sign = partial(
+            sign_officer_key_end, stored.key_id, stored.officer_id, self._service, at=now, reason=reason
         )
+        envelope = await _in_thread(sign)  # a token may take its time, and the loop serves everybody
         await end_key(conn, stored.key_id, envelope=envelope, leaf=statement_leaf(envelope), at=now)
 
     def _made(self, officer: OfficerId, password: str) -> tuple[OfficerKey, bytes]:

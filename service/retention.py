@@ -111,7 +111,7 @@ def stating(keeper: Keeper, term: Term, now: datetime) -> State:
     """Return what signs a rule's deletions: of evidence the officer, of all else the service alone."""
     officer = keeper.officer if term.rule in OF_HITS else None
 
-    def state(gone: Gone) -> tuple[Act, SignedAct]:
+    async def state(gone: Gone) -> tuple[Act, SignedAct]:
         act = Act(
             act_id=f"deletion-{uuid4().hex}",
             kind=ActKind.DELETION if officer else ActKind.ERASURE,
@@ -124,7 +124,8 @@ def stating(keeper: Keeper, term: Term, now: datetime) -> State:
             made_at=now,
             detail={"rule": term.rule.value, "days": term.days, "deleted": len(gone.digests)},
         )
-        return act, sign_act(act, officer.key if officer else None, keeper.service)
+        key = officer.key if officer else None
+        return act, await asyncio.to_thread(sign_act, act, key, keeper.service)  # a token may take its time
 
     return state
 

@@ -14,7 +14,7 @@ Rules
    either way it is no evidence, and goes by the shortest rule.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import LiteralString, NamedTuple
 
@@ -38,7 +38,7 @@ class Gone(NamedTuple):
     """Names and digests: events' ids, packages' folders with their tag manifests, quarantine numbers."""
 
 
-State = Callable[[Gone], tuple[Act, SignedAct]]
+State = Callable[[Gone], Awaitable[tuple[Act, SignedAct]]]
 """Makes the statement of a deletion, signs it, and makes its entry in the log."""
 
 _DUE_CAPTURES = """
@@ -314,7 +314,7 @@ async def _contents(
 
 
 async def _keep_statement(conn: Connection, gone: Gone, state: State, now: datetime) -> int:
-    act, signed = state(gone)
+    act, signed = await state(gone)
     await add_act(conn, act, signed)
     cursor = await conn.execute(
         "INSERT INTO deletion (rule, act_id, made_at) VALUES (%s, %s, %s) RETURNING deletion_id",

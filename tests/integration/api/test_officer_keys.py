@@ -1,5 +1,6 @@
 """Officers' keys in the web: made at sign-in, opened by the session's token, by nothing that is stored."""
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,14 @@ from domain.ids import OfficerId
 from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of
 from evidence.dsse import Envelope
 from evidence.officer_keys import unlock_with_password, unlock_with_token
+from service.officer_keys import OfficerKeyRing
 from store.accounts import account, drop_expired, set_disabled, set_password
 from store.acts import add_act
 from store.cases import PostgresCaseBook
 from store.connection import Connection
 from store.officer_keys import key_in_use, key_of_session, key_statements
-from tests.fixtures.office import PASSWORD, Office, OpenedCase
+from tests.fixtures.noting_signer import NotingSigner
+from tests.fixtures.office import CHEAP, PASSWORD, Office, OpenedCase
 
 pytestmark = pytest.mark.anyio
 
@@ -105,6 +108,20 @@ async def test_a_decision_is_signed_with_the_key_of_whoever_signed_in(
     # Signing in again opens the same key; it makes none anew.
     await token_of(client, "limei")
     assert await registered(office) == officers
+
+
+async def test_a_slow_token_never_stops_the_loop_while_somebody_signs_in(office: Office) -> None:
+    signer = NotingSigner(office.deployment.keys.service)
+    application = create_app(office.wiring(officer_keys=OfficerKeyRing(signer, cost=CHEAP)))
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:
+        await token_of(client, "limei")
+        async with office.pool.connection() as conn:
+            await set_password(conn, "limei", hash_password(NEW_PASSWORD))
+        given = len(signer.threads)
+        await token_of(client, "limei", NEW_PASSWORD)
+    assert given < len(signer.threads)  # the key that opens no more was ended, and another one given
+    assert threading.current_thread() not in signer.threads
 
 
 async def test_the_database_alone_opens_no_key(office: Office, client: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 from domain.errors import RuleViolation, ServiceUnavailable
 from domain.events import CaptureRole
 from domain.law import tariff
-from evidence import HttpAuthority, PackageContents, Policy, Signer, sealed_event, verify_package
+from evidence import HttpAuthority, PackageContents, Policy, sealed_event, verify_package
 from service import pipeline
 from service.pipeline import complete, settle
 from service.steps import contents
@@ -22,6 +22,7 @@ from store.packages import PackageState
 from store.registry import local_day
 from store.transactions import transaction
 from tests.fixtures.bench import EVENT, EXPECTED, ROLES, AbsentAuthority, Bench, images_of, overdue
+from tests.fixtures.noting_signer import NotingSigner
 from tests.integration.store.messages import SCALE, STATION, T0, capture, passage
 
 pytestmark = pytest.mark.anyio
@@ -69,20 +70,6 @@ async def test_a_lane_found_to_drift_meanwhile_makes_no_case_of_its_hits(bench: 
         hit = await lock_hit(conn, EVENT)
     assert (hit.state, hit.missing) == (HitState.INCOMPLETE, ("drift-alarm",))
     assert await bench.cases() == 0
-
-
-class NotingSigner:
-    """A signer that notes on which thread it is asked: a token's may take a second each time."""
-
-    def __init__(self, signer: Signer) -> None:
-        self.name, self.public_key = signer.name, signer.public_key
-        self._signer = signer
-        self.threads: set[threading.Thread] = set()
-
-    def sign(self, message: bytes) -> bytes:
-        """Sign, and note the thread."""
-        self.threads.add(threading.current_thread())
-        return self._signer.sign(message)
 
 
 async def test_a_slow_token_never_stops_the_loop_of_worker_and_sequencer(bench: Bench) -> None:

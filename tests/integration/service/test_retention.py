@@ -1,6 +1,7 @@
 """Retention: each rule deletes what it ends, nothing else, with its statement; what a hold covers stays."""
 
 import hashlib
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ from store.quarantine import lock_unresolved, quarantined_payload, unresolved
 from store.supplements import SupplementRequest, request_supplement
 from store.transactions import transaction
 from tests.fixtures.bench import EVENT, EXPECTED, ROLES, Bench, images_of, overdue
+from tests.fixtures.noting_signer import NotingSigner
 from tests.integration.store.messages import batch, capture, passage, refusal, waveform_passage
 
 pytestmark = pytest.mark.anyio
@@ -239,6 +241,15 @@ async def test_what_was_deleted_and_is_sent_again_is_a_duplicate_and_not_stored_
         found = await store_batch(conn, sent)
     assert [one.outcome for one in found] == [StoreOutcome.DUPLICATE] * 2
     assert await count(bench, "capture") == 0
+
+
+async def test_a_slow_token_never_stops_the_loop_while_a_deletion_is_signed(bench: Bench) -> None:
+    await bench.arrive(passage(1, outcome=Outcome.WITHIN), capture(1))
+    keeper = await keeper_of(bench, alone=True)
+    signer = NotingSigner(keeper.service)
+    assert await retain(replace(keeper, service=signer), after(7))
+    assert signer.threads
+    assert threading.current_thread() not in signer.threads
 
 
 async def test_a_capture_that_comes_after_the_erasure_joins_nothing_and_goes_too(bench: Bench) -> None:
