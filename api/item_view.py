@@ -4,7 +4,6 @@ Blind review: what earlier rounds decided is absent from the view until the case
 reviewer's own plate field is never filled from the reading.
 """
 
-import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,7 +111,7 @@ async def item_view(wiring: Wiring, seals: SealChecks, case_id: CaseId, person: 
         screening=screening,
         reading=None if shown.reading is None else PlateReading.model_validate(shown.reading),
         weighing=weighing,
-        waveform=await asyncio.to_thread(_waveform, wiring.blobs, shown.wire_blob, weighing),
+        waveform=await wiring.drawing.run(_waveform, wiring.blobs, shown.wire_blob, weighing),
         chart=axle_chart(screening.groups, spacings_mm=record.spacings_mm, u_axle_ppm=record.u_axle_ppm),
         proposal=Proposal.model_validate(case.proposal),
         captures=[one for one in shown.captures if one.in_evidence and one.role != CaptureRole.CLIP],

@@ -156,6 +156,10 @@ class Wiring:
     """Turns at verifying a package."""
     signing: Turns = field(default_factory=lambda: Turns(8, wait_s=5.0, work_s=15.0))
     """Turns at signing an act."""
+    drawing: Turns = field(default_factory=lambda: Turns(2, wait_s=10.0, work_s=30.0))
+    """Turns at drawing a waveform."""
+    packing: Turns = field(default_factory=lambda: Turns(4, wait_s=30.0, work_s=30.0))
+    """Turns at reading a piece of a package that is handed out."""
 
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Give a connection as `store.transactions.transaction` does, waiting `DATABASE_WAIT_S` at most."""

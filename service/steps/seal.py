@@ -69,7 +69,13 @@ async def build_package(
     second: Signer | None = None,
     following: Following | None = None,
 ) -> Package:
-    """Build and sign the package of a hit whose row the caller holds; nothing where it was built before."""
+    """Build and sign the package of a hit whose row the caller holds; nothing where it was built before.
+
+    No time limit: images were bounded when they were taken in, so only a disk or a signing token can hang
+    here. A thread cannot be ended, and would go on writing a folder that the job's next attempt, no longer
+    kept apart by the hit's row, builds too. A job that hangs keeps its hit, and one
+    of the worker's places, until the worker is started again.
+    """
     supplement = following.supplement if following else 0
     package = await lock_package(conn, hit.event_id, supplement)
     if package is not None:

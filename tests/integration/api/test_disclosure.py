@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import threading
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,7 +11,10 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.auth import hash_password
+from api.disclosure import by_turns
+from api.turns import TookTooLong, Turns
 from domain.acts import ActKind
+from domain.errors import ServiceUnavailable
 from domain.ids import sha256_of
 from evidence.acts import KeyEntry, check_act, officer_keys_of
 from store.accounts import add_account
@@ -117,6 +121,35 @@ async def test_a_package_leaves_with_the_officers_signature(
     tagmanifest = f"{case.package.name}/tagmanifest-sha256.txt"
     assert act.digests == ((tagmanifest, sha256_of(members[tagmanifest])),)
     assert await acts(office, ActKind.ACCESS) == []
+
+
+async def test_who_takes_a_package_slowly_keeps_no_turn_from_others_and_what_hangs_keeps_one() -> None:
+    turns, hanging = Turns(1, wait_s=0.01, work_s=0.01), threading.Event()
+    slow = by_turns(turns, iter([b"1", b"2"]))
+    assert await anext(slow) == b"1"
+    assert [piece async for piece in by_turns(turns, iter([b"3", b""]))] == [b"3", b""]
+    assert [piece async for piece in slow] == [b"2"]
+    try:
+        with pytest.raises(TookTooLong):
+            await anext(by_turns(turns, (bytes(hanging.wait()) for _ in "1")))
+        with pytest.raises(ServiceUnavailable, match="at the same time"):
+            await anext(by_turns(turns, iter([b"4"])))
+    finally:
+        hanging.set()
+
+
+@pytest.mark.parametrize("kind", ["drawing", "packing"])
+async def test_pictures_and_packages_are_made_in_turns(office: Office, kind: str) -> None:
+    case = await office.open_case(0, waveform=True)
+    taken = Turns(0, wait_s=0.0, work_s=1.0)
+    transport = httpx.ASGITransport(create_app(office.wiring(**{kind: taken})))
+    async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:
+        headers = await bearer(client, "limei")
+        page = await client.get(f"/cases/{case.case_id}", headers=headers)
+        given = await client.post(f"/api/v1/packages/{case.event_id}/disclosure", data=TO, headers=headers)
+    assert (page.status_code, given.status_code) == ((503, 200) if kind == "drawing" else (200, 503))
+    # What could not be begun is not stated either.
+    assert len(await acts(office, ActKind.DISCLOSURE)) == (given.status_code == 200)
 
 
 @pytest.mark.parametrize(
