@@ -13,6 +13,8 @@ _PLATE = re.compile(
     rf"[{PROVINCES}][A-HJ-Z](?:[A-HJ-NP-Z0-9]{{5,6}}|[A-HJ-NP-Z0-9]{{4}}[学警港澳])",
 )
 _TRAILER = "挂"
+# No vehicle of a case carries these, yet they are read: a hold must reach them.
+_READ_BESIDES = re.compile(rf"[{PROVINCES}][A-HJ-Z][A-HJ-NP-Z0-9]{{4}}[{_TRAILER}领]")
 
 
 def normalised_plate(typed: str) -> str:
@@ -36,6 +38,26 @@ def normalised_plate(typed: str) -> str:
         raise RuleViolation(
             "type the whole plate as it is in the images: province, letter, then five or six characters; "
             "where it cannot be read, reject with reason 1"
+        )
+    return plate
+
+
+def plate_to_hold(typed: str) -> str:
+    """Return any plate a passage may be found by, a trailer's too, in capitals without separators.
+
+    Raises
+    ------
+    RuleViolation
+        What was typed is no plate of GA 36.
+
+    >>> plate_to_hold("云a·1234挂")
+    '云A1234挂'
+    """
+    plate = _plain(typed)
+    if _PLATE.fullmatch(plate) is None and _READ_BESIDES.fullmatch(plate) is None:
+        raise RuleViolation(
+            "name the whole plate of a vehicle or trailer: province, letter, then five or six characters, "
+            "of which a trailer's last is 挂; nothing is held"
         )
     return plate
 

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from uuid import uuid4
 
-from cases.plates import normalised_plate
+from cases.plates import plate_to_hold
 from domain.acts import Act, ActKind
 from domain.ids import EventId, Sha256
 from evidence import Signer
@@ -47,7 +47,7 @@ async def hold(
     `kind` is given where the name is a plate or a number in quarantine.
     """
     kind, name = meant(name) if kind is None else (kind, name)
-    subject = normalised_plate(name) if kind is HoldKind.VEHICLE else await subject_held(conn, kind, name)
+    subject = plate_to_hold(name) if kind is HoldKind.VEHICLE else await subject_held(conn, kind, name)
     act = await _act(conn, ActKind.HOLD, kind, subject, reason=reason, officer=officer, now=now)
     signed = sign_act(act, officer.key, service)
     return await place_hold(conn, kind, subject, act=act, signed=signed, by=officer.username)

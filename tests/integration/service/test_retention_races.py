@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from domain.errors import NotFound
 from domain.events import CaptureRole
 from domain.retention import Rule
+from service import holding
 from service.retention import stating
 from store import retention as rows
 from store.holds import HoldKind
@@ -20,6 +21,7 @@ from store.transactions import transaction
 from tests.fixtures.bench import EVENT, ROLES, Bench
 from tests.integration.service.test_retention import (
     DAYS,
+    NOW,
     after,
     asked,
     count,
@@ -27,6 +29,7 @@ from tests.integration.service.test_retention import (
     deleted,
     hold,
     keeper_of,
+    officer_of,
     release,
     reviewed,
     sealed,
@@ -143,6 +146,21 @@ async def test_a_sealed_hit_whose_case_could_not_be_opened_yet_is_never_deleted(
     await sealed(bench, *ROLES)
     await asked(bench, "UPDATE case_file SET event_id = 'another' RETURNING 1")
     await asked(bench, "UPDATE hit SET state = 'sealed' RETURNING 1")
+    assert await deleted(bench, 36_000) == {}
+
+
+async def test_a_passage_is_held_by_the_plate_of_the_trailer_it_drew(bench: Bench) -> None:
+    await sealed(bench, *ROLES)
+    await decided(bench, "rejected")
+    change = (
+        """UPDATE reading SET reading = jsonb_set(reading, '{trailer_text}', '"云A5678挂"') RETURNING 1"""
+    )
+    await asked(bench, change)
+    officer, service = await officer_of(bench), bench.shop.seals.keys.service
+    async with transaction(bench.shop.pool) as conn:
+        await holding.hold(
+            conn, "云a·5678 挂", HoldKind.VEHICLE, reason="诉讼", officer=officer, service=service, now=NOW
+        )
     assert await deleted(bench, 36_000) == {}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cases.plates import normalised_plate
+from cases.plates import normalised_plate, plate_to_hold
 from domain.errors import RuleViolation
 
 
@@ -34,3 +34,14 @@ def test_what_is_no_plate_is_refused(typed: str) -> None:
 def test_the_trailers_plate_is_not_the_vehicles(typed: str) -> None:
     with pytest.raises(RuleViolation, match="the plate of the vehicle itself"):
         normalised_plate(typed)
+
+
+@pytest.mark.parametrize(("typed", "plate"), [("云a·1234 挂", "云A1234挂"), ("粤Z·A1234", "粤ZA1234")])
+def test_a_hold_takes_a_trailers_plate_as_well_as_a_vehicles(typed: str, plate: str) -> None:
+    assert plate_to_hold(typed) == plate
+
+
+@pytest.mark.parametrize("typed", ["", "挂", "云A12挂", "云A123456挂", "云A<b>1"])
+def test_who_places_a_hold_is_told_of_holds_and_not_of_reviews(typed: str) -> None:
+    with pytest.raises(RuleViolation, match="of a vehicle or trailer"):
+        plate_to_hold(typed)
