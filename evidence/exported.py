@@ -4,11 +4,13 @@ What the folder holds is told in `service.exporting`. An officer's act is believ
 `evidence.acts`, with keys from the officer-key statements in the folder itself: each is signed by a service
 key of the trust file and proved to stand in the log. That no key had ended at a time when the folder shows
 none ending is what the exporting officer signs for; the log's auditor sees it.
+
+A disclosure of masked copies (`evidence.masked_copies`) is checked alike, but for packages: it holds none.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,11 +18,12 @@ from typing import NamedTuple
 
 from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken, ServiceUnavailable
-from domain.ids import sha256_of
-from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of
+from domain.ids import Sha256, sha256_of
+from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of, subjects_of
 from evidence.dsse import Envelope
 from evidence.durable import read_regular
 from evidence.logged import check_logged, check_signers_alive
+from evidence.masked_copies import COPIES, LIST, read_copies
 from evidence.package import MAX_TAG_BYTES, TAG_MANIFEST
 from evidence.policy import Policy
 from evidence.report import Layer, Report
@@ -39,6 +42,14 @@ _WAITING = 2**62
 _NAME = re.compile(r"(?:([0-9]{9,19})|waiting-[0-9]+)-([a-z-]+)\.dsse\.json")
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\n\r\\]+)\n")
 _PACKAGE = re.compile(r"EV-([0-9a-f]{32})(?:\.s[0-9]+)?")
+
+
+class _Handed(NamedTuple):
+    """What the act that hands the folder out must say."""
+
+    kind: ActKind
+    events: set[str]
+    digests: dict[str, Sha256]
 
 
 class _Statement(NamedTuple):
@@ -65,10 +76,13 @@ def verify_export(folder: Path, trust: Trust, *, policy: Policy | None = None) -
         statements = []
         layers.append(Layer(STATEMENTS, False, printable(str(error))))
     officers = _officers(statements, trust)
-    events = {match[1] for one in packages if (match := _PACKAGE.fullmatch(one.name))}
     layers.append(_layer(SUMS, lambda: _check_sums(folder)))
-    layers += [_layer(one.name, partial(_check, one, officers, trust, events)) for one in statements]
-    layers.append(_layer(ACT_FILE, lambda: _check_handing_over(folder, packages, officers, trust, events)))
+    if not packages and (folder / LIST).exists():
+        layers.append(_layer(COPIES, lambda: _check_copies(folder)))
+        layers.append(_layer("originals", lambda: _check_originals(folder, statements, trust)))
+    handed = _handed(folder, packages)
+    layers += [_layer(one.name, partial(_check, one, officers, trust, handed.events)) for one in statements]
+    layers.append(_layer(ACT_FILE, lambda: _check_handing_over(folder, officers, trust, handed)))
     return [*reports, Report(printable(folder.name), trust.digest, layers)]
 
 
@@ -79,6 +93,51 @@ def _layer(name: str, check: Callable[[], str]) -> Layer:
         return Layer(printable(name), False, printable(str(error)))
     except ServiceUnavailable as error:
         return Layer(printable(name), False, f"not checked: {error}", checked=False)
+
+
+def _handed(folder: Path, packages: list[Path]) -> _Handed:
+    """Return what the act must say; what cannot be read is told by the layer of its own."""
+    with suppress(EvidenceBroken, OSError):
+        if packages or not (folder / LIST).exists():
+            manifests = {
+                f"{one.name}/{TAG_MANIFEST}": sha256_of(_read(one / TAG_MANIFEST)) for one in packages
+            }
+            return _Handed(ActKind.EXPORT, _events(one.name for one in packages), manifests)
+        copies = read_copies(folder)
+        package = {f"{copies.package}/{TAG_MANIFEST}": copies.tagmanifest}
+        return _Handed(ActKind.DISCLOSURE, _events([copies.package]), copies.digests | package)
+    return _Handed(ActKind.EXPORT, _events(one.name for one in packages), {})
+
+
+def _events(packages: Iterable[str]) -> set[str]:
+    return {match[1] for one in packages if (match := _PACKAGE.fullmatch(one))}
+
+
+def _check_copies(folder: Path) -> str:
+    copies = read_copies(folder)
+    return (
+        f"{len(copies.digests)} masked copies of images of {copies.package}: derived views, no package and "
+        "no original; whether they show what the originals show cannot be told without the package"
+    )
+
+
+def _check_originals(folder: Path, statements: list[_Statement], trust: Trust) -> str:
+    """Look for the originals in the logged statements that fixed them before anything was read of them."""
+    copies = read_copies(folder)
+    services = [service.public_key for service in trust.services]
+    captured: set[tuple[str, Sha256]] = set()
+    for one in statements:
+        with suppress(EvidenceBroken, ServiceUnavailable):
+            if one.what == "captures":
+                _check_entry(one, trust)
+                captured |= set(subjects_of(check_statement(one.envelope, services, CAPTURES)))
+    events = _events([copies.package])
+    missing = {one for one in copies.originals if not any((event, one) in captured for event in events)}
+    if missing:
+        raise ServiceUnavailable(
+            f"no logged capture statement here names {some(sorted(missing))}; compare with the package"
+        )
+    return f"{len(copies.originals)} originals, named by capture statements in the log"
 
 
 def _told(report: Report) -> str:
@@ -181,11 +240,7 @@ def _check_sums(folder: Path) -> str:
 
 
 def _check_handing_over(
-    folder: Path,
-    packages: list[Path],
-    officers: dict[str, RegisteredKey],
-    trust: Trust,
-    events: set[str],
+    folder: Path, officers: dict[str, RegisteredKey], trust: Trust, handed: _Handed
 ) -> str:
     services = [service.public_key for service in trust.services]
     envelope = _read(folder / ACT_FILE)
@@ -196,10 +251,10 @@ def _check_handing_over(
         raise EvidenceBroken(
             f"the key of officer {act.officer} had ended, at entry {key.ended_at} of the log"
         )
-    named = {f"{one.name}/{TAG_MANIFEST}": sha256_of(_read(one / TAG_MANIFEST)) for one in packages}
-    if dict(act.digests) != {SUMS: sha256_of(_read(folder / SUMS)), **named} or act.kind != ActKind.EXPORT:
+    named = {SUMS: sha256_of(_read(folder / SUMS)), **handed.digests}
+    if dict(act.digests) != named or act.kind != handed.kind:
         raise EvidenceBroken("the officer handed over other files than these")
-    if {act.event} != events:
+    if {act.event} != handed.events:
         raise EvidenceBroken("the officer handed over another passage than this")
     return f"handed over by officer {act.officer} to {act.detail.get('recipient')}; its own entry comes later"
 

@@ -14,7 +14,6 @@ from service.command import or_not_checked
 from service.evidence_audit import audit
 from service.evidence_export import correct_command, export_command
 from service.evidence_history import history_command
-from service.evidence_mask import mask_command
 from service.evidence_officers import officers_command
 from service.evidence_recompute import recompute_command
 from service.evidence_supplement import supplement_command
@@ -35,15 +34,22 @@ def evidence_group() -> None:
 @click.option("--policy", type=_FILE, help="JSON file that says which layers must hold; without it, all.")
 @click.option("--trust", type=_FILE, help="Trust file to verify against; without it, the installation's own.")
 @click.option("--sm3", is_flag=True, help="Check the second manifest too, by SM3 (GB/T 32905).")
-@click.option("--json", "json_wanted", is_flag=True, help="One JSON object a line for each package.")
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON object a line for each report.")
 @or_not_checked
 def verify(
     path: tuple[Path, ...], policy: Path | None, trust: Path | None, sm3: bool, json_wanted: bool
 ) -> None:
-    """Verify the package in each folder PATH, layer by layer, offline.
+    """Verify the package or export in each folder PATH, layer by layer, offline.
 
-    The exit status is 0 if every required layer of every package holds, 1 if one does not, and 2 if it
-    could not be checked: a trust file or policy that is missing or cannot be used.
+    Of an export (`zhichao evidence export`) each package is reported, and last the export itself: its list
+    of files, every statement in it with its officer's key and its entry in the log, and the act that hands
+    it out. One of masked copies holds no package; its report says what cannot be told without it.
+
+    The exit status is 0 if every required layer holds, 1 if one does not, and 2 if none is broken but
+    something could not be checked: a trust file or policy that is missing or cannot be used, a signature
+    that this machine's openssl does not know, a statement that was not in the log yet. With --json the
+    member `status` says the same (verified, not-verified, not-checked), and `checked` is false in a layer
+    that could not be checked.
     """
     keys = Trust.load(trust or load_settings().trust_path)
     wanted = Policy() if policy is None else Policy.load(policy)
@@ -77,5 +83,5 @@ evidence_group.add_command(export_command)
 evidence_group.add_command(correct_command)
 
 
-for _command in (hold_command, release_command, holds_command, mask_command):
+for _command in (hold_command, release_command, holds_command):
     evidence_group.add_command(_command)

@@ -16,6 +16,7 @@ from service.command import explained, read_password, read_settings, run_to_end
 from service.exporting import Desk, correct, export_evidence
 from service.history_teller import Places
 from service.keys import ensure_keys
+from service.masking import disclose_masked
 from service.officer_at_hand import acting_officer
 from service.settings import Settings
 
@@ -29,13 +30,21 @@ _OFFICER = click.option("--officer", required=True, help="Account of the officer
 @click.option("--recipient", required=True, help="To whom the evidence goes.")
 @_REASON
 @_OFFICER
+@click.option("--masked", is_flag=True, help="Masked copies of the images, and no package.")
 @explained
-def export_command(name: str, folder: Path, recipient: str, reason: str, officer: str) -> None:
+def export_command(
+    name: str, folder: Path, recipient: str, reason: str, officer: str, *, masked: bool
+) -> None:
     """Copy all evidence of the case, event or package ID into the new FOLDER, for disclosure.
 
     Package, supplements, every signed statement with its proof, and the digest of the trust file. It is an
     act of the officer, signed with their own key and put into the log; the password is asked for, or read
     as one line from standard input.
+
+    With --masked the folder holds copies of the latest images in place of the packages, and the act is a
+    disclosure. Plates of other vehicles are masked where they are found, and in front images the part where
+    the cab is (ZHICHAO_MASK_CAB_PERMILLE). No face is looked for: look at every copy before you give the
+    folder away.
     """
     folder = folder.absolute()
     unfinished = folder.with_name(f".{folder.name}.unfinished")
@@ -44,14 +53,21 @@ def export_command(name: str, folder: Path, recipient: str, reason: str, officer
     password = read_password(f"Password of {officer}")
 
     async def work() -> Act:
-        async with _desk(read_settings(), officer, password) as desk:
-            return await export_evidence(desk, name, unfinished, recipient=recipient, reason=reason)
+        settings = read_settings()
+        async with _desk(settings, officer, password) as desk:
+            if not masked:
+                return await export_evidence(desk, name, unfinished, recipient=recipient, reason=reason)
+            return await disclose_masked(
+                desk, name, unfinished, recipient=recipient, reason=reason, settings=settings
+            )
 
     try:
         act = run_to_end(work())
         unfinished.rename(folder)  # only now: the act is stored, and on its way into the log
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    if masked:
+        click.echo("masked copies only; look at each before the folder is given away")
     click.echo(f"exported {act.subject} to {folder}; check it with: cd {folder} && sha256sum -c SHA256SUMS")
 
 

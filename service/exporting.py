@@ -12,13 +12,16 @@ An export is a folder that needs nothing of this installation to be checked:
     SHA256SUMS                   of all these files
     export.dsse.json             the officer's act, which names the digest of SHA256SUMS
 
+A disclosure of masked copies (`service.masking`) has these in place of the packages.
+
 The caller commits the act before anybody is given the folder.
 """
 
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +34,7 @@ from evidence import Signer, Trust, leaf_hash, statement_leaf, verify_package
 from evidence.acts import sign_act
 from evidence.dsse import Envelope, EnvelopeSignature
 from evidence.exported import ACT_FILE, STATEMENTS, SUMS
+from evidence.package import TAG_MANIFEST
 from service.chapters import Chapter
 from service.evidence_history import as_json
 from service.history import tell_history
@@ -66,18 +70,56 @@ async def export_evidence(desk: Desk, name: str, folder: Path, *, recipient: str
     ConfigurationError
         The folder exists already, or cannot be written.
     """
+    event, packages = await sealed_of(desk, name)
+
+    def fill() -> list[tuple[str, Sha256]]:
+        _copy([desk.places.evidence / one.folder for one in packages], folder)
+        try:
+            for one in packages:  # the copies: these are the bytes that the officer signs for
+                refuse_broken(folder / one.folder, desk.trust)
+        except RuleViolation:
+            shutil.rmtree(folder)
+            raise
+        return [(f"{one.folder}/{TAG_MANIFEST}", one.tagmanifest) for one in packages]
+
+    act = handing_over(desk, ActKind.EXPORT, event, packages[0].folder, recipient=recipient, reason=reason)
+    return await hand_over(desk, act, event, folder, fill)
+
+
+async def sealed_of(desk: Desk, name: str) -> tuple[EventId, list[SealedPackage]]:
+    """Return a passage and its packages; raises `NotFound` where nothing is sealed or its files are gone."""
     event = await event_named(desk.conn, name)
     packages = await sealed_packages(desk.conn, event)
-    sources = [desk.places.evidence / one.folder for one in packages]
-    if not packages or not all(source.is_dir() for source in sources):
+    if not packages or not all((desk.places.evidence / one.folder).is_dir() for one in packages):
         raise NotFound(f"the evidence of {name} is not sealed, or its files are not here")
+    return event, packages
+
+
+async def hand_over(
+    desk: Desk,
+    act: Act,
+    event: EventId,
+    folder: Path,
+    fill: Callable[[], Sequence[tuple[str, Sha256]]],
+) -> Act:
+    """Fill a new folder, put the passage's statements beside, and sign for all of it; return the act.
+
+    Parameters
+    ----------
+    fill
+        Makes the folder with what is handed over, and returns names and digests that the act names.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder exists already, or cannot be written.
+    """
     try:
-        await asyncio.to_thread(_copy, sources, folder)
-        await asyncio.to_thread(_refuse_broken, folder, sources, desk.trust)
+        named = await asyncio.to_thread(fill)
         await _write_statements(desk, event, folder)
         sums = await asyncio.to_thread(_sums, folder)
         (folder / SUMS).write_bytes(sums)
-        act = _export(desk, event, packages, recipient=recipient, reason=reason, sums=sha256_of(sums))
+        act = replace(act, digests=((SUMS, sha256_of(sums)), *named))
         signed = await _store(desk, act)
         (folder / ACT_FILE).write_bytes(signed.envelope)
         await asyncio.to_thread(_keep_from_others, folder)
@@ -103,15 +145,12 @@ async def correct(desk: Desk, name: str, leaf_index: int, *, reason: str) -> Act
     return act
 
 
-def _refuse_broken(folder: Path, sources: Sequence[Path], trust: Trust) -> None:
-    """Verify the copies, not what they were made of: these are the bytes that the officer signs for."""
-    for source in sources:
-        report = verify_package(folder / source.name, trust)
-        if not report.ok:
-            shutil.rmtree(folder)
-            raise RuleViolation(
-                f"{source.name} does not verify ({', '.join(report.broken)}); nothing is exported"
-            )
+def refuse_broken(package: Path, trust: Trust) -> None:
+    """Raise `RuleViolation` where a package does not verify: an officer signs for no such evidence."""
+    report = verify_package(package, trust)
+    if not report.ok:
+        failed = ", ".join(report.broken or report.not_checked)
+        raise RuleViolation(f"{package.name} does not verify ({failed}); nothing is exported")
 
 
 async def _store(desk: Desk, act: Act) -> SignedAct:
@@ -153,25 +192,19 @@ def _keep_from_others(folder: Path) -> None:
             path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-def _export(
-    desk: Desk,
-    event: EventId,
-    packages: Sequence[SealedPackage],
-    *,
-    recipient: str,
-    reason: str,
-    sums: Sha256,
+def handing_over(
+    desk: Desk, kind: ActKind, event: EventId, subject: str, *, recipient: str, reason: str
 ) -> Act:
-    sealed = ((f"{one.folder}/tagmanifest-sha256.txt", one.tagmanifest) for one in packages)
+    """Return the act of giving evidence away, without digests yet."""
     return Act(
-        act_id=f"export-{uuid4().hex}",
-        kind=ActKind.EXPORT,
+        act_id=f"{kind}-{uuid4().hex}",
+        kind=kind,
         officer=desk.officer.key.officer,
         licence=desk.officer.licence,
         event=event,
-        subject=packages[0].folder,
+        subject=subject,
         reason=reason,
-        digests=((SUMS, sums), *sealed),
+        digests=(),
         made_at=desk.now,
         detail={"recipient": recipient, "trust_sha256": desk.trust.digest},
     )

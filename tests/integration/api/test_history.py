@@ -23,13 +23,17 @@ from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf
 from evidence.acts import envelope_digest
 from evidence.dsse import Envelope, sign_envelope
 from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
+from evidence.masked_copies import MaskedCopy
+from evidence.package import DerivedItem
 from evidence.statements import sign_decision
+from service import masking
 from service.evidence_history import as_json, as_text
 from service.exporting import Desk, correct, export_evidence
 from service.history import History, tell_history
 from service.history_teller import Places
 from service.officer_at_hand import ActingOfficer, acting_officer
 from service.sequencer import sequence
+from service.settings import Settings
 from store.acts import add_act
 from store.cases import PostgresCaseBook
 from store.connection import Connection, connect
@@ -398,6 +402,30 @@ async def test_an_export_is_checked_with_sha256sum_and_named_in_the_history(
     exported = (await life.told()).chapters[-1]
     assert (exported.what, exported.officer, exported.licence) == ("export", "YN-001", "YN5301-001")
     assert exported.envelope_sha256 == sha256_of((folder / ACT_FILE).read_bytes())
+
+
+async def test_masked_copies_leave_the_house_by_a_logged_disclosure_and_without_an_original(
+    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Sha256(life.case.images[0])
+    copy = MaskedCopy(DerivedItem("01-front-masked.jpg", b"masked", (original,), "zhichao-mask/1"))
+    monkeypatch.setattr(masking, "masked_copies", lambda *_: [copy])
+    folder, desk = tmp_path / "for the party", _desk(life, await _officer(life))
+    async with transaction_on(life.conn):
+        act = await masking.disclose_masked(
+            desk, life.case.case_id, folder, recipient="当事人", reason="asked for", settings=Settings()
+        )
+    assert (act.kind, dict(act.digests)[f"masked/{copy.view.name}"]) == ("disclosure", sha256_of(b"masked"))
+    there = [folder, *folder.rglob("*")]
+    assert {one.stat().st_mode & 0o777 for one in there} == {0o700, 0o600}
+    held = {sha256_of(one.read_bytes()) for one in there if one.is_file()}
+    assert not list(folder.glob("EV-*"))
+    assert not held & set(life.case.images)
+    (report,) = verify_export(folder, life.office.deployment.trust)
+    assert report.broken == (), report
+    told = (await life.told()).chapters[-1]
+    assert (told.what, told.officer) == ("disclosure", "YN-001")
+    assert told.envelope_sha256 == sha256_of((folder / ACT_FILE).read_bytes())
 
 
 async def test_no_officer_signs_for_evidence_that_does_not_verify(life: Life, tmp_path: Path) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
+from domain.errors import EvidenceBroken, InputRefused
 from domain.events import CaptureRole
 from domain.ids import DeviceId, Sha256, sha256_of
 from evidence import ImageItem, build
 from evidence.derived.masking import Region, masked_copy
-from service.cli import main
+from evidence.masked_copies import LIST, read_copies, write_copies
+from service.masking import masked_copies
+from service.settings import Settings
 from tests.fixtures.evidence import contents
 from tests.unit.plate_recognition import drawing
 
@@ -67,19 +69,18 @@ def package(tmp_path: Path) -> Path:
     return tmp_path / "evidence" / made.folder
 
 
-def run(*words: object, **settings: str) -> tuple[int, str]:
-    """Run `zhichao evidence mask`."""
-    result = CliRunner().invoke(main, ["evidence", "mask", *map(str, words)], env=settings)
-    return result.exit_code, result.output
-
-
 def test_the_other_plate_is_masked_the_own_one_is_not_and_the_package_is_as_it_was(
     package: Path, tmp_path: Path
 ) -> None:
     before, out = tree(package), tmp_path / "out"
-    assert run(package, out, ZHICHAO_MASK_CAB_PERMILLE="250 100 450 300")[0] == 0
+    copies = masked_copies(package, Settings(mask_cab_permille="250 100 450 300"))
+    write_copies(out, package.name, Sha256("0" * 64), copies)
     assert tree(package) == before
-    (listed,) = json.loads((out / "derived.json").read_text())
+    assert {one.stat().st_mode & 0o077 for one in (out, out / "masked")} == {0}
+    (listed,) = json.loads((out / LIST).read_text())["copies"]
+    assert listed["masked"]["regions_permille"] == [[250, 100, 450, 300]]
+    assert listed["masked"]["plates_px"]
+    assert read_copies(out).digests == {listed["path"]: listed["sha256"]}
     copy = (out / listed["path"]).read_bytes()
     assert listed["sha256"] == hashlib.sha256(copy).hexdigest()
     assert listed["from"] == [hashlib.sha256(PHOTO).hexdigest()]
@@ -104,9 +105,8 @@ def test_equal_originals_give_equal_copies() -> None:
 
 def test_an_image_that_cannot_be_looked_at_gives_no_copy_of_anything(tmp_path: Path) -> None:
     made = build(tmp_path / "evidence", replace(contents(), reading={"captures": []}))
-    status, said = run(tmp_path / "evidence" / made.folder, tmp_path / "out")
-    assert status == 1, said
-    assert not (tmp_path / "out").exists()
+    with pytest.raises((EvidenceBroken, InputRefused)):
+        masked_copies(tmp_path / "evidence" / made.folder, Settings())
     assert masked_copy("x.jpg", b"no image", Sha256("0" * 64)) is None
 
 
@@ -114,11 +114,10 @@ def test_what_is_no_package_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "event.json").write_bytes(b'{"originals":[]}')
     (tmp_path / "data" / "reading.json").write_bytes(b'{"captures":[]}')
-    status, said = run(tmp_path, tmp_path / "out")
-    assert (status, "verify it first" in said) == (1, True)
+    with pytest.raises(EvidenceBroken, match="verify it first"):
+        masked_copies(tmp_path, Settings())
 
 
-def test_a_folder_that_is_there_is_not_written_into(package: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    status, said = run(package, tmp_path / "out")
-    assert (status != 0, "name a new folder" in said) == (True, True)
+def test_a_folder_that_is_there_is_not_written_into(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError):
+        write_copies(tmp_path, "EV-1", Sha256("0" * 64), [])

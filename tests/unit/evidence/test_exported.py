@@ -17,8 +17,12 @@ from evidence import leaf_hash, statement_leaf, trust_bytes, trust_file
 from evidence.acts import sign_act, sign_officer_key, sign_officer_key_end
 from evidence.dsse import Envelope, sign_envelope
 from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
+from evidence.masked_copies import COPIES, LIST, MaskedCopy, write_copies
 from evidence.officer_keys import OfficerKey
+from evidence.package import DerivedItem
+from evidence.parsing import canonical_json
 from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED, Report
+from evidence.statements import sign_capture_statement
 from service.cli import main
 from tests.fixtures.evidence import Deployment, contents
 
@@ -59,7 +63,7 @@ class Export(NamedTuple):
             "officer-key", sign_officer_key(key, self.deployment.keys.service, at=NOW), logged=logged
         )
 
-    def hand_over(self, key: OfficerKey = LI) -> "Export":
+    def hand_over(self, key: OfficerKey = LI, *, kind: ActKind = ActKind.EXPORT) -> "Export":
         """Sign for what lies in the folder now."""
         files = sorted(one for one in self.folder.rglob("*") if one.is_file())
         lines = [
@@ -70,7 +74,7 @@ class Export(NamedTuple):
         (self.folder / SUMS).write_text("".join(lines))
         act = replace(
             self.act,
-            kind=ActKind.EXPORT,
+            kind=kind,
             digests=((SUMS, sha256_of("".join(lines).encode())), *self.act.digests[1:]),
             detail={"recipient": "法院"},
         )
@@ -98,6 +102,55 @@ def export(deployment: Deployment, tmp_path: Path) -> Export:
         made_at=NOW,
     )
     return Export(deployment, folder, act)
+
+
+COPY = MaskedCopy(DerivedItem("01-rear-masked.jpg", b"copy", (sha256_of(b"original"),), "zhichao-mask/1"))
+
+
+@pytest.fixture
+def masked(export: Export, tmp_path: Path) -> Export:
+    """Masked copies of the package's one image, with what fixed the original, handed over."""
+    folder, event = tmp_path / "copies", EventId(contents(5).event_id)
+    manifest = export.act.digests[1]
+    write_copies(folder, export.act.subject, manifest[1], [COPY])
+    (folder / STATEMENTS).mkdir()
+    digests = (*export.act.digests, (f"{COPIES}/{COPY.view.name}", sha256_of(COPY.view.data)))
+    made = export._replace(folder=folder, act=replace(export.act, digests=digests))
+    made.add_key(LI)
+    service = export.deployment.keys.service
+    made.add("captures", sign_capture_statement([(event, sha256_of(b"original"))], service, NOW))
+    return made.hand_over(kind=ActKind.DISCLOSURE)
+
+
+def test_masked_copies_are_verified_and_said_to_be_no_package(masked: Export) -> None:
+    (report,) = verify_export(masked.folder, masked.deployment.trust)
+    assert report.status == VERIFIED, report
+    assert "no package and no original" in masked.detail(COPIES)
+    assert "cannot be told without the package" in masked.detail(COPIES)
+
+
+def test_an_exchanged_copy_is_broken_even_where_the_list_and_the_sums_agree(masked: Export) -> None:
+    other = COPY._replace(view=COPY.view._replace(data=b"another"))
+    shutil.rmtree(masked.folder / COPIES)
+    (masked.folder / COPIES).mkdir()
+    (masked.folder / COPIES / other.view.name).write_bytes(b"another")
+    assert set(masked.report().broken) >= {SUMS, COPIES}
+    listed = json.loads((masked.folder / LIST).read_bytes())
+    listed["copies"][0]["sha256"] = sha256_of(b"another")
+    (masked.folder / LIST).write_bytes(canonical_json(listed))
+    masked.hand_over(kind=ActKind.DISCLOSURE)  # of the former digest
+    assert masked.report().broken == (ACT_FILE,)
+
+
+def test_masked_copies_handed_over_as_an_export_of_the_originals_are_broken(masked: Export) -> None:
+    assert masked.hand_over(kind=ActKind.EXPORT).report().broken == (ACT_FILE,)
+
+
+def test_copies_of_originals_that_no_logged_statement_fixed_are_not_checked(masked: Export) -> None:
+    for file in (masked.folder / STATEMENTS).glob("*-captures.*"):
+        file.unlink()
+    report = masked.hand_over(kind=ActKind.DISCLOSURE).report()
+    assert (report.broken, report.not_checked) == ((), ("originals",))
 
 
 def resigned(envelope: bytes, key: OfficerKey, deployment: Deployment) -> bytes:

@@ -1,40 +1,55 @@
-"""The command `zhichao evidence mask`: copies of a package's images that spare other people."""
+"""A disclosure of masked copies of a package's images, which spare other people: an officer's act."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import click
-
-from domain.errors import ConfigurationError, EvidenceBroken
+from domain.acts import Act, ActKind
+from domain.errors import EvidenceBroken
 from domain.events import CaptureRole
 from domain.ids import Sha256, sha256_of
-from evidence import DerivedItem
 from evidence.derived.masking import Points, Region, masked_copy
+from evidence.masked_copies import COPIES, MaskedCopy, write_copies
+from evidence.package import TAG_MANIFEST
 from evidence.sealed import sealed_document, sealed_event, sealed_payload
-from service.command import explained
-from service.settings import Settings, load_settings
-
-LIST = "derived.json"
+from service.exporting import Desk, hand_over, handing_over, refuse_broken, sealed_of
+from service.settings import Settings
 
 
-@click.command("mask")
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("folder", type=click.Path(path_type=Path))
-@explained
-def mask_command(path: Path, folder: Path) -> None:
-    """Write masked copies of the images in the package PATH into the new FOLDER, for disclosure.
+async def disclose_masked(
+    desk: Desk, name: str, folder: Path, *, recipient: str, reason: str, settings: Settings
+) -> Act:
+    """Put masked copies of a passage's images into a new folder, in the caller's transaction; return the act.
 
-    Plates of other vehicles are masked where they are found, and in front images the part where the cab is
-    (ZHICHAO_MASK_CAB_PERMILLE). No face is looked for. Look at every copy before it is given away. The
-    package is not changed; derived.json in FOLDER names each copy with the original it was made of.
+    They are made of the latest package or supplement, which holds all images so far. The act names the
+    digest of that package's tag manifest and of each copy.
+
+    Raises
+    ------
+    NotFound
+        Nothing sealed has this id.
+    RuleViolation
+        The package does not verify.
+    EvidenceBroken, InputRefused
+        An image cannot be looked at: no copy is made of any.
+    ConfigurationError
+        The folder exists already, or cannot be written.
     """
-    copies = masked_copies(path, load_settings())
-    write_copies(folder, copies)
-    click.echo(f"{len(copies)} masked copies in {folder}; look at each before it is given away")
+    event, packages = await sealed_of(desk, name)
+    last = packages[-1]
+    source = desk.places.evidence / last.folder
+
+    def fill() -> list[tuple[str, Sha256]]:
+        refuse_broken(source, desk.trust)
+        copies = masked_copies(source, settings)
+        write_copies(folder, last.folder, last.tagmanifest, copies)
+        named = [(f"{COPIES}/{one.view.name}", sha256_of(one.view.data)) for one in copies]
+        return [(f"{last.folder}/{TAG_MANIFEST}", last.tagmanifest), *named]
+
+    act = handing_over(desk, ActKind.DISCLOSURE, event, last.folder, recipient=recipient, reason=reason)
+    return await hand_over(desk, act, event, folder, fill)
 
 
-def masked_copies(package: Path, settings: Settings) -> list[DerivedItem]:
+def masked_copies(package: Path, settings: Settings) -> list[MaskedCopy]:
     """Return a masked copy of every image of a package.
 
     Raises
@@ -47,7 +62,7 @@ def masked_copies(package: Path, settings: Settings) -> list[DerivedItem]:
     from plate_recognition.others import OtherPlates  # noqa: PLC0415 (the detector, not for --help)
 
     finder = OtherPlates(threads=settings.ocr_threads)
-    own, copies = _own_plates(package), []
+    own, copies = _own_plates(package), list[MaskedCopy]()
     cab = Region(*(int(part) for part in settings.mask_cab_permille.split()))
     for image in _listed(package):
         data, sha256 = sealed_payload(package, image["path"]), Sha256(image["sha256"])
@@ -56,33 +71,19 @@ def masked_copies(package: Path, settings: Settings) -> list[DerivedItem]:
         corners = own.get(sha256)
         # A plate without corners is the whole image: a crop, which shows nobody else.
         plates = [] if corners == [] else finder.find(data, corners or [])
-        copy = masked_copy(
+        regions = [cab] if image["role"] == CaptureRole.FRONT else []
+        view = masked_copy(
             Path(image["path"]).stem + "-masked.jpg",
             data,
             sha256,
             plates=plates,
-            regions=[cab] if image["role"] == CaptureRole.FRONT else [],
+            regions=regions,
             own=corners or [],
         )
-        if copy is None:
+        if view is None:
             raise EvidenceBroken(f"{image['path']} cannot be decoded; nobody can say what it shows")
-        copies.append(copy)
+        copies.append(MaskedCopy(view, tuple(plates), tuple(regions)))
     return copies
-
-
-def write_copies(folder: Path, copies: list[DerivedItem]) -> None:
-    """Write copies and their list into a new folder; ConfigurationError where there is one."""
-    listed = [
-        {"path": one.name, "sha256": sha256_of(one.data), "from": list(one.sources), "by": one.by}
-        for one in copies
-    ]
-    try:
-        folder.mkdir(mode=0o700, parents=True)  # pictures of people: only its owner reads it
-        for one in copies:
-            (folder / one.name).write_bytes(one.data)
-        (folder / LIST).write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {folder}: {error.strerror}; name a new folder") from error
 
 
 def _listed(package: Path) -> list[dict[str, str]]:
