@@ -28,9 +28,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from domain.errors import ConfigurationError, EvidenceBroken
 from domain.ids import Sha256, sha256_of
-from evidence.key_changes import BoundedKey
 from evidence.key_life import LIFE_MEMBERS, KeyLife
 from evidence.keys import KeySet
+from evidence.keys_folder import BoundedKey
 from evidence.note import COSIGNATURE, ED25519, VerifierKey
 from evidence.parsing import Json, base64_of, base64_text, loose_document_of
 from evidence.signing import Signer, key_id

@@ -15,7 +15,8 @@ from domain.ids import Sha256, sha256_of
 from evidence import KeySet, Trust, load_keys, statement_leaf
 from evidence.dsse import Envelope
 from evidence.durable import replace
-from evidence.key_changes import (
+from evidence.key_life import KeyLife
+from evidence.keys_folder import (
     BoundedKey,
     bounded_keys,
     changing,
@@ -24,7 +25,6 @@ from evidence.key_changes import (
     retire,
     write_down,
 )
-from evidence.key_life import KeyLife
 from evidence.parsing import base64_text
 from evidence.signing import Signer, key_id
 from evidence.statements import sign_revocation, sign_rotation

@@ -11,8 +11,8 @@ from typing import Any
 
 from domain.errors import ConfigurationError, EvidenceBroken, ServiceUnavailable
 from evidence import COSIGNATURE, KeySet, Trust, VerifierKey, create_keys, load_keys, trust_bytes, trust_file
-from evidence.key_changes import BoundedKey, bounded_keys
 from evidence.keys import InToken, load_certificate
+from evidence.keys_folder import BoundedKey, bounded_keys
 from evidence.sm2 import Sm2Signer
 from evidence.token_signer import Token, TokenSigner
 from evidence.witness_keys import load_witness_key, published_witness_key

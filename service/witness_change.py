@@ -14,8 +14,8 @@ from domain.errors import ConfigurationError
 from domain.ids import Sha256
 from evidence import COSIGNATURE, ED25519, KeySet, Trust, VerifierKey, Witness, statement_leaf
 from evidence.dsse import Envelope
-from evidence.key_changes import BoundedKey, bounded_keys, changing, write_down
 from evidence.key_life import KeyLife
+from evidence.keys_folder import BoundedKey, bounded_keys, changing, write_down
 from evidence.signing import Signer, key_id
 from evidence.statements import sign_witness_change
 from service.administration import open_database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from domain.errors import ZhichaoError
 from domain.law import limit_tables
-from evidence.key_changes import is_cut_off
+from evidence.keys_folder import is_cut_off
 from plate_recognition.weights import (
     CORNER_DETECTOR,
     PLATE_CHARACTERS,

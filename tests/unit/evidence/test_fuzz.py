@@ -19,7 +19,7 @@ from domain.errors import ConfigurationError, EvidenceBroken
 from evidence import Policy, Trust, check_statement, trust_bytes
 from evidence.cosigning import AddCheckpoint, WitnessRefuses
 from evidence.dsse import sign_envelope
-from evidence.key_changes import bounded_keys
+from evidence.keys_folder import bounded_keys
 from evidence.note import VerifierKey
 from evidence.parsing import canonical_json
 from evidence.statements import PACKAGE

@@ -8,7 +8,8 @@ import pytest
 
 from domain.errors import ConfigurationError, ConflictingChange
 from evidence import KeySet, Trust, create_keys, load_keys, trust_bytes, trust_file
-from evidence.key_changes import (
+from evidence.key_life import KeyLife
+from evidence.keys_folder import (
     BoundedKey,
     bounded_keys,
     changing,
@@ -17,7 +18,6 @@ from evidence.key_changes import (
     put_into_use,
     write_down,
 )
-from evidence.key_life import KeyLife
 from evidence.signing import key_id
 from evidence.trust import keys_by_id, service_entry
 
