@@ -49,5 +49,5 @@ async def image(
         if not shown or not path.is_file():
             raise NotFound("no flagged passage has this image")
         for one in shown:
-            await note_access(wiring, conn, person, one.event_id, f"EV-{one.event_id}")
+            await note_access(wiring, conn, person, one, f"EV-{one.event_id}")
     return FileResponse(path, media_type=shown[0].content_type)
