@@ -9,12 +9,10 @@ from domain.errors import ConfigurationError
 from ingest.decoders import load_decoders
 from service.reach import database_of
 from service.settings import Settings
-from store.blobs import BlobStore
 from store.calibrations import InstalledState, install_state
 from store.connection import Connection, connect
 from store.jobs import FailedJob, failed_jobs, retry_jobs
 from store.migrate import migrate
-from store.quarantine import quarantined, quarantined_payload
 from store.registry import load_registry, read_registry
 
 _MOST_LISTED = 1000
@@ -76,24 +74,3 @@ async def retry_failed_jobs(settings: Settings, job_id: int | None) -> list[int]
     """Have one failing job, or all, tried again; errors as `store.jobs.retry_jobs`."""
     async with open_database(settings) as conn:
         return await retry_jobs(conn, job_id)
-
-
-async def export_quarantined(settings: Settings, quarantine_id: int, path: Path) -> str:
-    """Write a refused message's payload, exactly as received, to a new file; return one line on it.
-
-    Raises
-    ------
-    ConfigurationError
-        The file exists already, or cannot be written.
-    NotFound
-        Nothing in quarantine has this id.
-    """
-    async with open_database(settings) as conn:
-        message = await quarantined(conn, quarantine_id)
-        payload = await quarantined_payload(conn, BlobStore(settings.blob_root), quarantine_id)
-    try:
-        with path.open("xb") as file:
-            file.write(payload)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}; name a new file") from error
-    return f"{len(payload)} bytes, SHA-256 {message.payload_sha256}, {message.code}: {message.detail}"

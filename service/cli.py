@@ -17,6 +17,7 @@ from service.doctor import Finding, examine
 from service.evidence_cli import evidence_group
 from service.keys_cli import keys_group
 from service.lifeline import run_child
+from service.quarantine_export import export_quarantined
 from service.retention_cli import retention_command
 from service.settings import load_settings
 from service.supervisor import Supervisor
@@ -225,8 +226,11 @@ def quarantine() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @explained
 def quarantine_export(quarantine_id: int, file: Path) -> None:
-    """Write what was sent, byte for byte, to the new FILE. The web's quarantine page shows the IDs."""
-    click.echo(run_to_end(administration.export_quarantined(read_settings(), quarantine_id, file)))
+    """Write what was sent, byte for byte, to the new FILE. The web's quarantine page shows the IDs.
+
+    It may show a person: the log notes the access, with the machine's account that ran this.
+    """
+    click.echo(run_to_end(export_quarantined(read_settings(), quarantine_id, file)))
 
 
 @quarantine.command("replay")

@@ -1,6 +1,7 @@
 """The commands an operator works with, on a real database."""
 
 import asyncio
+import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, LiteralString
@@ -9,7 +10,11 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from domain.ids import sha256_of
+from evidence.acts import check_act
 from service.cli import main
+from service.keys import ensure_keys
+from service.settings import load_settings
 from store.blobs import BlobStore
 from store.connection import connect
 from store.intake import store_batch
@@ -159,6 +164,22 @@ def test_a_refused_message_comes_out_as_it_was_sent(
     assert (tmp_path / "message").read_bytes() == payload
     assert f"{len(payload)} bytes" in result.output
     assert "broken-json" in result.output
+
+
+def test_no_refused_message_is_written_out_without_an_access_in_the_log(
+    command: Command, database: Database, database_url: str, data: Path, tmp_path: Path
+) -> None:
+    asyncio.run(_refuse(database_url, BlobStore(data / "blobs"), refusal(1)))
+    command("quarantine", "export", "1", str(tmp_path), status=78)
+    entries = "SELECT envelope FROM act JOIN log_outbox USING (leaf_hash) WHERE act.kind = 'access'"
+    assert database(entries) == []  # who was refused has seen nothing
+    for name in ("one", "two"):
+        command("quarantine", "export", "1", str(tmp_path / name))
+    services = [ensure_keys(load_settings()).service.public_key]
+    acts = [check_act(bytes(row[0]), None, officers={}, services=services) for row in database(entries)]
+    digest = sha256_of((tmp_path / "one").read_bytes())
+    assert [(act.subject, act.digests) for act in acts] == [("quarantine:1", (("quarantine:1", digest),))] * 2
+    assert {act.detail["system_account"] for act in acts} == {getpass.getuser()}
 
 
 def test_a_replay_says_what_it_kept_and_why(command: Command, database_url: str, data: Path) -> None:
