@@ -4,7 +4,8 @@ Rules
 
 1. A batch is closed by count, by bytes (images!) or 10 ms after its first message, whichever is first.
 2. `ServiceUnavailable` and `ConfigurationError` from the sink say nothing about the content: the same batch
-   is tried again, with growing pauses, for as long as it takes. Nothing is acknowledged meanwhile.
+   is tried again, with growing pauses, for as long as it takes. Nothing is acknowledged meanwhile. The log
+   says so at once and then seldom, of what a person has to mend as an error; `zhichao doctor` finds it too.
 3. Any other failure lies in the content: the batch is halved until the offender stands alone; the offender
    is then stored as refused (STORAGE_FAILED), and everything else as if it had never been there.
 4. An offender of which not even the refusal can be stored stays unacknowledged: the broker and the
@@ -23,6 +24,9 @@ from ingest.arrivals import Arrival, Refused, Settled, Sink
 from ingest.decoders import Decoders
 
 logger = logging.getLogger(__name__)
+
+_TELL_EVERY = 120
+"""Tries between two lines of the log on one failure: ten minutes at the longest pause."""
 
 
 class InMemory(Protocol):
@@ -139,14 +143,18 @@ class Storer:
 
     async def _tried(self, batch: Sequence[Message]) -> list[tuple[Settled, ...]]:
         arrivals = [arrival for message in batch for arrival in message.arrivals]
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 settled = iter(await self._sink.store(arrivals))
             except (ServiceUnavailable, ConfigurationError) as error:
+                if str(error) != told or failures % _TELL_EVERY == 0:
+                    level = logging.ERROR if isinstance(error, ConfigurationError) else logging.WARNING
+                    logger.log(level, "nothing can be stored, and is tried again until it is: %s", error)
+                    told = str(error)
                 failures += 1
-                pause_s = self._back_off.pause_s(failures)
-                logger.warning("nothing can be stored (%s); trying again in %.1f s", error, pause_s)
-                await self._sleep(pause_s)
+                await self._sleep(self._back_off.pause_s(failures))
             else:
+                if failures:
+                    logger.info("storing goes on; it was tried %d times", failures + 1)
                 return [tuple(next(settled) for _ in message.arrivals) for message in batch]

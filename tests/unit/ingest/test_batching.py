@@ -1,6 +1,7 @@
 """Batches close in time, a bad message is found among good ones, and an outage loses nothing."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -115,6 +116,27 @@ def test_a_fault_of_the_installation_is_no_fault_of_the_messages() -> None:
     outcomes = _store(shelf, 3)
     assert shelf.stored == [(0, None), (1, None), (2, None)]
     assert [one.refusal for outcome in outcomes for one in outcome or ()] == [None] * 3
+
+
+def test_a_fault_that_lasts_is_told_at_once_and_then_seldom_and_loses_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Misconfigured(Shelf):
+        faults = (*["the database is away"] * 100, *["a law table cannot be used"] * 400)
+        calls = 0
+
+        async def store(self, arrivals: Sequence[Arrival]) -> Sequence[Settled]:
+            self.calls += 1
+            if self.calls > len(self.faults):
+                return await super().store(arrivals)
+            fault = self.faults[self.calls - 1]
+            raise (ConfigurationError if "law" in fault else ServiceUnavailable)(fault)
+
+    caplog.set_level(logging.INFO)
+    shelf = Misconfigured()
+    assert None not in _store(shelf, 3, [])
+    assert shelf.stored == [(0, None), (1, None), (2, None)]
+    assert [record.levelname for record in caplog.records] == ["WARNING", *["ERROR"] * 5, "INFO"]
 
 
 def test_cancelled_is_cancelled_and_not_taken_for_a_bad_message() -> None:
