@@ -118,10 +118,10 @@ def test_a_history_of_nothing_is_not_checked(installation: Installation) -> None
 
 def test_an_export_of_nothing_leaves_nothing(installation: Installation, tmp_path: Path) -> None:
     options = ("--officer", "limei", "--recipient", "court", "--reason", "asked for")
-    for name, password in (("court", OLD), ("thief", OTHER)):
+    for name, password, more in (("court", OLD, ()), ("thief", OTHER, ()), ("party", OLD, ("--masked",))):
         folder = tmp_path / "out" / name
         told = installation.run(
-            "evidence", "export", "EV-" + "0" * 32, str(folder), *options, typed=f"{password}\n"
+            "evidence", "export", "EV-" + "0" * 32, str(folder), *options, *more, typed=f"{password}\n"
         )
         assert told.exit_code == 1, told.output
         assert not folder.parent.exists()
