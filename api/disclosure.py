@@ -20,6 +20,7 @@ from api.turns import Turns
 from api.web_item import seals_of
 from cases.claims import licensed_reviewer
 from cases.review import PACKAGE_DIGEST
+from cases.seals import refuse_unverified
 from domain.acts import Act, ActKind
 from domain.errors import NotFound, RuleViolation
 from domain.ids import EventId, sha256_of
@@ -68,8 +69,8 @@ async def disclose(
         path = None if found is None else wiring.evidence_root / found.folder
         if found is None or path is None or not path.is_dir():
             raise NotFound("this passage has no sealed package")
-        if not (await seals_of(request).for_decision(found.folder)).ok:
-            raise RuleViolation("the package does not verify; nobody signs for handing it out")
+        seal = await seals_of(request).for_decision(found.folder)
+        refuse_unverified(seal, found.folder, "nobody signs for handing it out")
         if sha256_of(await wiring.packing.run((path / PACKAGE_DIGEST).read_bytes)) != found.tagmanifest:
             raise RuleViolation("the package is not the one that was sealed here; nobody signs for it")
         act = Act(

@@ -26,6 +26,8 @@ class MissingPackage:
 
     layers: tuple[MissingLayer, ...]
     ok: bool = False
+    broken: tuple[str, ...] = ("package",)
+    not_checked: tuple[str, ...] = ()
 
 
 class SealChecks:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 
 from cases.penalty import Proposal
 from cases.ports import CaseBook, SealReport
+from cases.seals import refuse_unverified
 from domain.casework import CaseState, Lead
 from domain.completeness import profile
 from domain.errors import RuleViolation
@@ -137,8 +138,4 @@ def _refuse_unfit(hit: SealedHit, seal: SealReport, *, allow_test_profile: bool)
         )
     if hit.missing:
         raise RuleViolation(f"the evidence is incomplete ({', '.join(hit.missing)}); no case may rest on it")
-    if not seal.ok:
-        broken = ", ".join(layer.name for layer in seal.layers if not layer.ok) or "no layer was checked"
-        raise RuleViolation(
-            f"the package {hit.package_folder} does not verify ({broken}); find out why first"
-        )
+    refuse_unverified(seal, hit.package_folder, "it opens no case")

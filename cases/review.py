@@ -20,6 +20,7 @@ from cases.claims import held_claim, licensed_reviewer
 from cases.plates import normalised_plate
 from cases.ports import CaseBook, Sign, Verify
 from cases.reasons import BY_CODE, CONFIRMED
+from cases.seals import refuse_unverified
 from cases.states import Opinion, Step, next_step, round_of
 from domain.acts import Act, ActKind
 from domain.casework import CaseFile, CaseState, LicensedReviewer, Review, Reviewer, Verdict
@@ -158,12 +159,7 @@ async def _refuse_stale(book: CaseBook, decision: Decision, case: CaseFile) -> N
 
 async def _refuse_broken_seal(book: CaseBook, verify: Verify, case: CaseFile) -> None:
     for folder in await book.sealed_folders(case):
-        report = await verify(folder)
-        if not report.ok:
-            broken = [layer.name for layer in report.layers if not layer.ok] or ["no layer was checked"]
-            raise RuleViolation(
-                f"the seal does not hold ({folder}: {', '.join(broken)}); such a case can only be rejected"
-            )
+        refuse_unverified(await verify(folder), folder, "such a case can only be rejected")
 
 
 async def _step(book: CaseBook, case: CaseFile, who: Reviewer, opinion: Opinion) -> Step:

@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from cases.seals import refuse_unverified
 from domain.acts import Act, ActKind, SignedAct
-from domain.errors import ConfigurationError, NotFound, RuleViolation
+from domain.errors import ConfigurationError, NotFound, RuleViolation, ServiceUnavailable
 from domain.ids import EventId, Sha256, sha256_of
 from evidence import Signer, Trust, leaf_hash, statement_leaf, verify_package
 from evidence.acts import sign_act
@@ -77,7 +78,7 @@ async def export_evidence(desk: Desk, name: str, folder: Path, *, recipient: str
         try:
             for one in packages:  # the copies: these are the bytes that the officer signs for
                 refuse_broken(folder / one.folder, desk.trust)
-        except RuleViolation:
+        except (RuleViolation, ServiceUnavailable):
             shutil.rmtree(folder)
             raise
         return [(f"{one.folder}/{TAG_MANIFEST}", one.tagmanifest) for one in packages]
@@ -146,11 +147,8 @@ async def correct(desk: Desk, name: str, leaf_index: int, *, reason: str) -> Act
 
 
 def refuse_broken(package: Path, trust: Trust) -> None:
-    """Raise `RuleViolation` where a package does not verify: an officer signs for no such evidence."""
-    report = verify_package(package, trust)
-    if not report.ok:
-        failed = ", ".join(report.broken or report.not_checked)
-        raise RuleViolation(f"{package.name} does not verify ({failed}); nothing is exported")
+    """Raise where a package does not verify: nobody signs for it. Errors as `refuse_unverified`."""
+    refuse_unverified(verify_package(package, trust), package.name, "nothing is exported")
 
 
 async def _store(desk: Desk, act: Act) -> SignedAct:

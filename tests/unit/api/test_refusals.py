@@ -9,11 +9,11 @@ import pytest
 
 from api import access, acting, disclosure, refusals, web_item
 from api.app import STATUS
-from cases import claims, plates, review, states
+from cases import claims, plates, review, seals, states
 from domain.errors import ConflictingChange, EvidenceBroken, NotPermitted
 from store import cases as stored_cases
 
-REFUSING = (access, acting, disclosure, web_item, claims, plates, review, states, stored_cases)
+REFUSING = (access, acting, disclosure, web_item, claims, plates, review, seals, states, stored_cases)
 FILLED = "X1"
 
 

@@ -8,7 +8,7 @@ import pytest
 from cases.leads import SealedHit, case_id_of, open_lead
 from cases.penalty import propose
 from domain.casework import CaseState, Lead
-from domain.errors import RuleViolation
+from domain.errors import RuleViolation, ServiceUnavailable
 from domain.ids import CaseId, DeviceId, EventId, Sha256, SiteId, StationId
 from domain.law import tariff
 from domain.registry import Announcement, Certificate, LegalBasis, Site, StationContext
@@ -69,6 +69,7 @@ class Layer:
     name: str
     ok: bool
     detail: str = ""
+    checked: bool = True
 
 
 @dataclass
@@ -81,6 +82,16 @@ class Seal:
     def ok(self) -> bool:
         """Whether all layers hold."""
         return all(layer.ok for layer in self.layers)
+
+    @property
+    def broken(self) -> list[str]:
+        """What does not hold."""
+        return [layer.name for layer in self.layers if layer.checked and not layer.ok]
+
+    @property
+    def not_checked(self) -> list[str]:
+        """What could not be told."""
+        return [layer.name for layer in self.layers if not layer.checked]
 
 
 HOLDS, BROKEN = Seal([Layer("manifest", True)]), Seal([Layer("manifest", True), Layer("witness", False)])
@@ -163,4 +174,13 @@ async def test_a_package_that_does_not_verify_opens_nothing() -> None:
     shelf = Shelf()
     with pytest.raises(RuleViolation, match="witness"):
         await opened(shelf, HIT, BROKEN)
+    assert shelf.leads == {}
+
+
+async def test_a_package_that_cannot_be_checked_here_waits_and_is_not_told_as_broken() -> None:
+    shelf, unknown = Shelf(), Layer("statement-sm2", False, "no openssl knows SM2", checked=False)
+    with pytest.raises(ServiceUnavailable, match=r"cannot be checked.*no openssl knows SM2"):
+        await opened(shelf, HIT, Seal([Layer("manifest", True), unknown]))
+    with pytest.raises(RuleViolation, match=r"does not hold \(\S+: witness\)"):
+        await opened(shelf, HIT, Seal([*BROKEN.layers, unknown]))
     assert shelf.leads == {}
