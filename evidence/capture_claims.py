@@ -1,9 +1,10 @@
 """Whether a package's originals are those that capture statements fixed before anything was read of them.
 
 A package vouches for what it was sealed with; the capture statement, older in the log, for what arrived.
-Whoever holds the service's key could seal other originals, but not change what the log had before. The record
-goes by the passage's event id, each capture by its own, which `arrival.json` lists. Captures are compared as a
-whole, as which id is of which capture is not told there: an exchange of two of one package is not seen here.
+Whoever holds the service's key could seal other originals, but not change what the log had before. The
+record goes by the passage's event id, each capture by its own, which `arrival.json` lists. Captures are
+compared as a whole, as which id is of which capture is not told there: an exchange of two of one package is
+not seen here.
 """
 
 from collections.abc import Iterable

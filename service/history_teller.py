@@ -133,8 +133,7 @@ class Teller:
         act = check_act(record.envelope, index, officers=officers, services=self._services)
         if (act.kind, act.subject) != (record.what, record.subject):
             raise EvidenceBroken(f"it is a {act.kind} of {act.subject}, stored as a {record.what} of another")
-        who = "the service" if act.officer is None else f"officer {act.officer}, countersigned by the service"
-        finding = Finding(True, f"signed by {who}")
+        finding = Finding(True, f"signed by {_signed_by(act, record.envelope)}")
         return Signed(finding, act.made_at, act.officer, act.licence, act.reason, act.corrects)
 
     def _decided(
@@ -205,6 +204,13 @@ def _digest(record: SignedRecord) -> str:
     if record.envelope or record.leaf is None:
         return envelope_digest(record.envelope)
     return record.leaf.decode().partition(" ")[0]
+
+
+def _signed_by(act: Act, envelope: bytes) -> str:
+    """Say who signed an act; one that names an officer is not therefore signed by them."""
+    if len(Envelope.parse(envelope).signatures) > 1:
+        return f"officer {act.officer}, countersigned by the service"
+    return "the service alone" + ("" if act.officer is None else f", about officer {act.officer}")
 
 
 def _decided(predicate: Json) -> Signed:

@@ -142,6 +142,50 @@ async def entries_about(
         return await cursor.fetchall()
 
 
+async def named_in_deletions(conn: Connection) -> list[bytes]:
+    """Return the envelopes of all deletions: they name the digests of what they erased."""
+    cursor = await conn.execute("SELECT envelope FROM act WHERE kind = 'deletion'")
+    return [bytes(row[0]) for row in await cursor.fetchall()]
+
+
+async def entries_unaccounted(conn: Connection, size: int, *, erased: Sequence[bytes]) -> list[int]:
+    """Return the indexes of entries below `size` whose leaf is that of no statement stored in any table.
+
+    The leaf hash is computed anew from what is stored: no column that only says so is believed. `erased`
+    are the leaf hashes of what deletions name.
+    """
+    cursor = await conn.execute(
+        """
+        WITH enveloped AS (
+            SELECT envelope FROM capture_statement UNION ALL SELECT envelope FROM review
+            UNION ALL SELECT envelope FROM act UNION ALL SELECT envelope FROM key_statement
+            UNION ALL SELECT envelope FROM officer_key_statement
+        ), stored AS (
+            SELECT sha256('\\x00'::bytea || convert_to(
+                encode(sha256(envelope), 'hex') || E'  statement.dsse.json\\n', 'UTF8')) AS leaf_hash
+            FROM enveloped WHERE envelope <> ''
+            UNION ALL SELECT sha256('\\x00'::bytea || leaf) FROM package WHERE leaf IS NOT NULL
+            UNION ALL SELECT unnest(%(erased)s::bytea[])
+        )
+        SELECT leaf_index FROM log_outbox o
+        WHERE leaf_index < %(size)s AND NOT EXISTS (SELECT FROM stored WHERE stored.leaf_hash = o.leaf_hash)
+        ORDER BY leaf_index
+        """,
+        {"size": size, "erased": list(erased)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def tile_digests(conn: Connection, size: int, width: int) -> dict[int, bytes]:
+    """Return by tile number the SHA-256 of the leaf hashes known of it, in their order, one after another."""
+    cursor = await conn.execute(
+        """SELECT leaf_index / %(width)s, sha256(string_agg(leaf_hash, ''::bytea ORDER BY leaf_index))
+           FROM log_outbox WHERE leaf_index < %(size)s GROUP BY 1""",
+        {"size": size, "width": width},
+    )
+    return {row[0]: bytes(row[1]) for row in await cursor.fetchall()}
+
+
 async def entries_below(conn: Connection, size: int) -> int:
     """Return how many entries of a log of this size are known."""
     cursor = await conn.execute("SELECT count(*) FROM log_outbox WHERE leaf_index < %s", [size])

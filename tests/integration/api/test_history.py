@@ -20,7 +20,7 @@ from domain.errors import NotFound, NotPermitted, RuleViolation
 from domain.ids import OfficerId, Sha256, sha256_of
 from domain.units import utc_text
 from evidence import ED25519, TransparencyLog, Trust, VerifierKey, Witness, leaf_hash, trust_bytes, trust_file
-from evidence.acts import envelope_digest
+from evidence.acts import envelope_digest, sign_act
 from evidence.dsse import Envelope, sign_envelope
 from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
 from evidence.masked_copies import MaskedCopy
@@ -265,6 +265,24 @@ async def test_a_statement_removed_with_its_entry_is_missed_in_the_count_of_the_
     history = await life.told()
     assert (history.broken, history.ok) == ([], False)
     assert "BROKEN: the log has 1 entries of 8 that the database knows nothing of" in as_text(history)
+
+
+async def test_a_statement_cut_out_with_its_entry_renamed_is_missed_by_the_log(life: Life) -> None:
+    for table in ("act", "log_outbox"):
+        await life.conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+    await life.conn.execute("DELETE FROM act WHERE act_id IN ('disclosure-1', 'correction-1')")
+    await life.conn.execute("UPDATE log_outbox SET subject = 'x' WHERE leaf_index IN (6, 7)")
+    history = await life.told()
+    assert (history.broken, history.ok) == ([], False)
+    assert "2 entries of 8 whose statement is stored no more: entry 6, 7" in as_text(history)
+
+
+async def test_an_access_signed_by_the_service_alone_is_not_told_as_the_officers(life: Life) -> None:
+    shown = replace(_disclosure(life.case), act_id="access-1", kind=ActKind.ACCESS, licence=None)
+    async with transaction_on(life.conn):
+        await add_act(life.conn, shown, sign_act(shown, None, life.office.deployment.keys.service))
+    (told,) = [one for one in (await life.told()).chapters if one.what == "access"]
+    assert told.signature == (True, "signed by the service alone, about officer YN-001")
 
 
 async def test_a_service_key_that_ended_later_still_counts_and_one_that_ended_before_does_not(
