@@ -12,6 +12,7 @@ So the service alone makes no officer's act. It could register a key of its own 
 stands in the log for ever, and the officer's list of keys (`zhichao evidence officers`) shows it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -27,6 +28,8 @@ from evidence.signing import Signer, key_id
 from evidence.statements import ENVELOPE_FILE, KEYS, STATEMENT_TYPE, check_statement, statement_leaf
 
 ACT = "urn:x-zhichao:act:v1"
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 _MEMBERS = {
     "act_id",
@@ -182,9 +185,17 @@ def leaf_of_digest(digest: Sha256) -> bytes:
 def subjects_of(statement: Json) -> tuple[tuple[str, Sha256], ...]:
     """Return names and digests of what a statement is about; raises `EvidenceBroken` where malformed."""
     try:
-        return tuple((one["name"], Sha256(one["digest"]["sha256"])) for one in statement["subject"])
+        named = [(one["name"], one["digest"]["sha256"]) for one in statement["subject"]]
     except (TypeError, KeyError):
-        raise EvidenceBroken("the statement's subjects are malformed") from None
+        named = [(None, None)]
+    if not all(isinstance(name, str) and is_digest(digest) for name, digest in named):
+        raise EvidenceBroken("the statement's subjects are malformed")
+    return tuple((name, Sha256(digest)) for name, digest in named)
+
+
+def is_digest(value: object) -> bool:
+    """Say whether a value that somebody else wrote is a SHA-256 digest in its one spelling."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _registered(envelope: bytes, named: str, predicate: Json, index: int) -> RegisteredKey:

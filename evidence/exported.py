@@ -9,7 +9,9 @@ A disclosure of masked copies (`evidence.masked_copies`) is checked alike, but f
 """
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -20,20 +22,21 @@ from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken, ServiceUnavailable
 from domain.ids import Sha256, sha256_of
 from evidence.acts import KeyEntry, RegisteredKey, check_act, officer_keys_of, subjects_of
-from evidence.dsse import Envelope
+from evidence.dsse import MAX_SIGNATURES, Envelope
 from evidence.durable import read_regular
 from evidence.logged import check_logged, check_signers_alive
 from evidence.masked_copies import COPIES, LIST, read_copies
 from evidence.package import MAX_TAG_BYTES, TAG_MANIFEST
 from evidence.policy import Policy
 from evidence.report import Layer, Report
-from evidence.statements import CAPTURES, DECISION, KEYS, check_statement, statement_leaf
+from evidence.statements import CAPTURES, KEYS, check_statement, statement_leaf
 from evidence.trust import Trust
 from evidence.verify import verify_package
 from evidence.verify.inspection import printable, some
 
 SUMS = "SHA256SUMS"
 ACT_FILE = "export.dsse.json"
+HISTORY = "history.json"
 STATEMENTS = "statements"
 
 _WAITING = 2**62
@@ -50,6 +53,19 @@ class _Handed(NamedTuple):
     kind: ActKind
     events: set[str]
     digests: dict[str, Sha256]
+
+    def check_packages(self, act: Act) -> None:
+        """Check that the packages which a statement names by digest are those handed out."""
+        for name, digest in act.digests:
+            package, _, file = name.partition("/")
+            if file != TAG_MANIFEST:
+                continue
+            # Masked copies are of the latest package; the passage's earlier ones are named, and not here.
+            elsewhere = self.kind is ActKind.DISCLOSURE and _events([package]) == self.events
+            if self.digests.get(name, digest if elsewhere else None) != digest:
+                raise EvidenceBroken(
+                    f"it names the package {package}, which is not handed out here as it was"
+                )
 
 
 class _Statement(NamedTuple):
@@ -81,8 +97,18 @@ def verify_export(folder: Path, trust: Trust, *, policy: Policy | None = None) -
         layers.append(_layer(COPIES, lambda: _check_copies(folder)))
         layers.append(_layer("originals", lambda: _check_originals(folder, statements, trust)))
     handed = _handed(folder, packages)
-    layers += [_layer(one.name, partial(_check, one, officers, trust, handed.events)) for one in statements]
+    layers += [_layer(one.name, partial(_check, one, officers, trust, handed)) for one in statements]
     layers.append(_layer(ACT_FILE, lambda: _check_handing_over(folder, officers, trust, handed)))
+    layers.append(
+        Layer(
+            HISTORY,
+            False,
+            "not checked: it is the exporter's word, and statements may be missing from the folder; "
+            "the log's auditor can tell",
+            required=False,
+            checked=False,
+        )
+    )
     return [*reports, Report(printable(folder.name), trust.digest, layers)]
 
 
@@ -204,33 +230,41 @@ def _check_entry(one: _Statement, trust: Trust) -> str:
     return f"entry {one.leaf_index}, seen by a witness at {place.witnessed_at.isoformat()}"
 
 
-def _check(one: _Statement, officers: dict[str, RegisteredKey], trust: Trust, events: set[str]) -> str:
+def _check(one: _Statement, officers: dict[str, RegisteredKey], trust: Trust, handed: _Handed) -> str:
     services = [service.public_key for service in trust.services]
     if one.what in ("officer-key", "officer-key-end"):
         check_statement(one.envelope, services, KEYS)
         return f"signed by the service; {_check_entry(one, trust)}"
-    kind = Envelope.parse(one.envelope).statement.get("predicateType")
-    if one.what == "captures" or kind == DECISION:
-        check_statement(one.envelope, services, CAPTURES if one.what == "captures" else DECISION)
-        first = min((key.registered_at for key in officers.values()), default=None)
-        if kind == DECISION and first is not None and (one.leaf_index or first) >= first:
-            raise EvidenceBroken("the service alone signed this review; an officer's signature is missing")
+    if one.what == "captures":
+        check_statement(one.envelope, services, CAPTURES)
         return f"signed by the service; {_check_entry(one, trust)}"
     act = check_act(one.envelope, one.leaf_index, officers=officers, services=services)
-    if act.kind != one.what or act.event not in events:
+    # A hold on a plate names no passage.
+    named = act.event in handed.events or (act.event is None and act.kind in (ActKind.HOLD, ActKind.RELEASE))
+    if act.kind != one.what or not named:
         raise EvidenceBroken(f"it is a {act.kind} of another passage or kind than the folder says")
-    if act.officer is not None and (key := officers.get(Envelope.parse(one.envelope).key_id)) is not None:
-        _check_signer(act, key)
-    who = "the service" if act.officer is None else f"officer {act.officer}, countersigned by the service"
-    return f"{act.kind} signed by {who}; {_check_entry(one, trust)}"
+    handed.check_packages(act)
+    who = f"officer {act.officer}, countersigned by the service"
+    parsed = Envelope.parse(one.envelope)
+    if len(parsed.signatures) < MAX_SIGNATURES:
+        who = "the service alone" + (f", about officer {act.officer}" if act.officer else "")
+    else:
+        _check_signer(act, officers[parsed.key_id])
+    verdict = f", verdict {act.detail['verdict']}" if "verdict" in act.detail else ""
+    return f"{act.kind} of {act.subject}{verdict}, signed by {who}; {_check_entry(one, trust)}"
 
 
 def _check_sums(folder: Path) -> str:
     data = _read(folder / SUMS)
     listed = {path: digest for digest, path in _SUM.findall(data.decode("utf-8", "replace"))}
     entries = [one for one in folder.rglob("*") if one.is_symlink() or not one.is_dir()]
+    odd = sorted(
+        one.relative_to(folder).as_posix() for one in entries if not stat.S_ISREG(one.lstat().st_mode)
+    )
+    if odd:
+        raise EvidenceBroken(f"not regular files: {some(odd)}")
     there = {one.relative_to(folder).as_posix(): one for one in entries}
-    if set(there) - {SUMS, ACT_FILE} != listed.keys() or any(one.is_symlink() for one in entries):
+    if set(there) - {SUMS, ACT_FILE} != listed.keys():
         differ = sorted((set(there) - {SUMS, ACT_FILE}) ^ listed.keys())
         raise EvidenceBroken(f"listed and lying there are not the same files: {some(differ)}")
     changed = [path for path, digest in listed.items() if _digest(there[path]) != digest]
@@ -245,7 +279,10 @@ def _check_handing_over(
     services = [service.public_key for service in trust.services]
     envelope = _read(folder / ACT_FILE)
     act = check_act(envelope, None, officers=officers, services=services)
-    key = officers[Envelope.parse(envelope).key_id]
+    signatures = Envelope.parse(envelope).signatures
+    if len(signatures) < MAX_SIGNATURES:
+        raise EvidenceBroken("the service alone signed it; an officer hands evidence over")
+    key = officers[signatures[0].key_id]
     _check_signer(act, key)
     if key.ended_at is not None:
         raise EvidenceBroken(
@@ -256,6 +293,7 @@ def _check_handing_over(
         raise EvidenceBroken("the officer handed over other files than these")
     if {act.event} != handed.events:
         raise EvidenceBroken("the officer handed over another passage than this")
+    _check_countersigner(signatures[1].key_id, trust)
     return f"handed over by officer {act.officer} to {act.detail.get('recipient')}; its own entry comes later"
 
 
@@ -263,6 +301,17 @@ def _read(path: Path) -> bytes:
     return read_regular(path, max_bytes=MAX_TAG_BYTES)
 
 
+def _check_countersigner(key_id: str, trust: Trust) -> None:
+    """Call it not checked where the service's key has ended: no entry of the act is here to date it."""
+    service = next(one for one in trust.services if one.key_id == key_id)
+    end = trust.life_of(service.public_key).end
+    if end is not None:
+        raise ServiceUnavailable(
+            f"the service key {key_id[:16]}... has ended, at {end.isoformat()}, and nothing here shows that "
+            "this was signed before; ask for a newer export"
+        )
+
+
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

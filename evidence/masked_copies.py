@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256, sha256_of
+from evidence.acts import is_digest
 from evidence.derived.masking import Points, Region
 from evidence.durable import read_regular
 from evidence.package import MAX_TAG_BYTES, DerivedItem
@@ -84,15 +85,20 @@ def read_copies(folder: Path) -> CopiesList:
     if document.get("format") != _FORMAT:
         raise EvidenceBroken(f"{LIST} is not of the format {_FORMAT}")
     try:
-        digests = {str(one["path"]): Sha256(one["sha256"]) for one in document["copies"]}
-        originals = frozenset(Sha256(digest) for one in document["copies"] for digest in one["from"])
-        package, tagmanifest = str(document["package"]), Sha256(document["tagmanifest_sha256"])
+        digests = {one["path"]: Sha256(one["sha256"]) for one in document["copies"]}
+        originals = [Sha256(digest) for one in document["copies"] for digest in one["from"]]
+        package, tagmanifest = document["package"], Sha256(document["tagmanifest_sha256"])
     except (KeyError, TypeError):
         raise EvidenceBroken(f"{LIST} is malformed") from None
+    texts = [package, *digests]
+    if not all(map(is_digest, [*digests.values(), *originals, tagmanifest])) or not all(
+        isinstance(one, str) for one in texts
+    ):
+        raise EvidenceBroken(f"{LIST} names something by what is no text or no digest")
     there = {f"{COPIES}/{one.name}": one for one in (folder / COPIES).iterdir()}
     if there.keys() != digests.keys() or len(digests) != len(document["copies"]):
         raise EvidenceBroken(f"{LIST} names other copies than lie in {COPIES}")
     for path, digest in digests.items():
         if sha256_of(read_regular(there[path], max_bytes=_MAX_COPY_BYTES)) != digest:
             raise EvidenceBroken(f"{path} is not the copy that {LIST} names")
-    return CopiesList(package, tagmanifest, digests, originals)
+    return CopiesList(package, tagmanifest, digests, frozenset(originals))

@@ -1,6 +1,7 @@
 """An export is checked from its files alone: who signed what, and what nobody can tell yet."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from domain.acts import Act, ActKind
 from domain.ids import EventId, OfficerId, sha256_of
-from evidence import leaf_hash, statement_leaf, trust_bytes, trust_file
+from evidence import Trust, leaf_hash, statement_leaf, trust_bytes, trust_file
 from evidence.acts import sign_act, sign_officer_key, sign_officer_key_end
 from evidence.dsse import Envelope, sign_envelope
 from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
@@ -22,9 +23,9 @@ from evidence.officer_keys import OfficerKey
 from evidence.package import DerivedItem
 from evidence.parsing import canonical_json
 from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED, Report
-from evidence.statements import sign_capture_statement
+from evidence.statements import sign_capture_statement, sign_decision
 from service.cli import main
-from tests.fixtures.evidence import Deployment, contents
+from tests.fixtures.evidence import Deployment, contents, event_number
 
 NOW = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
 LI, WANG = (OfficerKey.generate(OfficerId(one)) for one in ("YN-001", "YN-002"))
@@ -248,9 +249,99 @@ def test_the_command_verifies_an_export_for_people_and_for_programs(export: Expo
         (package.name, "verified"),
         ("export", "verified"),
     ]
-    assert {layer["checked"] for layer in own["layers"]} == {True}
+    assert [layer["name"] for layer in own["layers"] if not layer["checked"]] == ["history.json"]
     export.add("review", sign_act(export.act, LI, export.deployment.keys.service).envelope, logged=False)
     result = verify(export.hand_over().folder, "--trust", trust, "--json")
     assert (result.exit_code, json.loads(result.output.splitlines()[-1])["status"]) == (2, "not-checked")
     (export.folder / ACT_FILE).write_bytes(b"{}")
     assert verify(export.folder, "--trust", trust).exit_code == NOT_VERIFIED
+
+
+def _access(export: Export) -> bytes:
+    """Sign an access of an officer by the service alone, as it lawfully does."""
+    act = replace(export.act, kind=ActKind.ACCESS, act_id="access-1", licence=None)
+    return sign_act(act, None, export.deployment.keys.service).envelope
+
+
+def test_an_access_that_the_service_signed_alone_hands_nothing_over(export: Export) -> None:
+    export.add_key(LI)
+    export.add("access", _access(export))
+    (export.hand_over().folder / ACT_FILE).write_bytes(_access(export))
+    assert export.report().broken == (ACT_FILE,)
+    assert "the service alone signed it" in export.detail(ACT_FILE)
+
+
+def test_an_act_of_the_service_alone_is_not_told_as_signed_by_the_officer(export: Export) -> None:
+    export.add_key(LI)
+    name = export.add("access", _access(export))
+    assert export.hand_over().report().status == VERIFIED
+    assert "signed by the service alone, about officer YN-001" in export.detail(name)
+
+
+def test_a_pipe_in_an_export_is_refused_and_not_waited_for(export: Export) -> None:
+    export.add_key(LI)
+    os.mkfifo(export.hand_over().folder / "pipe")
+    with (export.folder / SUMS).open("a") as file:
+        file.write(f"{'0' * 64}  pipe\n")
+    assert SUMS in export.report().broken
+    assert "not regular files: pipe" in export.detail(SUMS)
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [{"package": ["EV"]}, {"tagmanifest_sha256": "a"}, {"from": [1]}],
+)
+def test_a_list_of_copies_with_what_is_no_digest_is_broken(
+    masked: Export, malformed: dict[str, object]
+) -> None:
+    listed = json.loads((masked.folder / LIST).read_bytes())
+    if "from" in malformed:
+        listed["copies"][0] |= malformed
+    else:
+        listed |= malformed
+    (masked.folder / LIST).write_bytes(canonical_json(listed))
+    assert {COPIES, ACT_FILE, SUMS} <= set(masked.report().broken)
+
+
+def test_a_review_that_the_service_signed_alone_before_the_first_key_shown_is_broken(export: Export) -> None:
+    decision = {"case": "C-1", "officer": "YN-777", "verdict": "confirmed"}
+    forged = export.add("review", sign_decision(decision, export.deployment.keys.service))
+    export.add_key(LI)
+    assert export.hand_over().report().broken == (forged,)
+
+
+def test_a_handing_over_that_an_ended_service_key_countersigned_is_not_checked(export: Export) -> None:
+    export.add_key(LI)
+    document = trust_file(export.deployment.keys)
+    document["services"][0]["revoked_at"] = "2026-03-20T08:35:00Z"
+    report = verify_export(export.hand_over().folder, Trust.parse(trust_bytes(document)))[-1]
+    assert (report.broken, report.not_checked) == ((), (ACT_FILE,))
+
+
+@pytest.mark.parametrize("package", ["EV-x", f"EV-{event_number(5)}", f"EV-{event_number(5)}.s1"])
+def test_a_review_of_a_package_that_is_not_handed_out_is_broken(export: Export, package: str) -> None:
+    export.add_key(LI)
+    act = replace(export.act, digests=((f"{package}/tagmanifest-sha256.txt", sha256_of(b"another")),))
+    name = export.add("review", sign_act(act, LI, export.deployment.keys.service).envelope)
+    assert export.hand_over().report().broken == (name,)
+
+
+def test_masked_copies_show_reviews_of_the_packages_before_the_latest(masked: Export) -> None:
+    for package, holds in ((f"EV-{event_number(5)}.s1", True), (f"EV-{event_number(6)}", False)):
+        act = replace(masked.act, digests=((f"{package}/tagmanifest-sha256.txt", sha256_of(b"another")),))
+        masked.add("review", sign_act(act, LI, masked.deployment.keys.service).envelope)
+        assert masked.hand_over(kind=ActKind.DISCLOSURE).report().ok is holds
+
+
+def test_a_hold_on_a_plate_that_covers_the_passage_is_believed(export: Export) -> None:
+    export.add_key(LI)
+    act = replace(export.act, kind=ActKind.HOLD, event=None, subject="a vehicle", digests=())
+    export.add("hold", sign_act(act, LI, export.deployment.keys.service).envelope)
+    assert export.hand_over().report().status == VERIFIED
+
+
+def test_what_is_only_the_exporters_word_is_said_in_the_report(export: Export) -> None:
+    export.add_key(LI)
+    (export.folder / "history.json").write_text("{}")
+    assert export.hand_over().report().status == VERIFIED
+    assert "the exporter's word, and statements may be missing" in export.detail("history.json")
