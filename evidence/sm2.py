@@ -1,8 +1,8 @@
 """SM2 signatures with SM3 (GB/T 32918.2, GB/T 32905), made and checked by the command `openssl`.
 
 A second signature beside the service's Ed25519 one, for whoever asks for the national algorithms. No
-library here knows SM2; OpenSSL 1.1.1 and later do. The identity that SM2 hashes into what is signed is the
-customary 1234567812345678 (GM/T 0009), which the command must be told.
+library here knows SM2; OpenSSL 3.0 and later do (`pkeyutl -rawin`). The identity that SM2 hashes into
+what is signed is the customary 1234567812345678 (GM/T 0009), which the command must be told.
 """
 
 import subprocess
@@ -18,7 +18,6 @@ IDENTITY = "1234567812345678"
 
 _TIMEOUT_S = 20
 _WITH_SM3 = ("-rawin", "-digest", "sm3", "-pkeyopt", f"distid:{IDENTITY}")
-_MAKE_KEY = ("genpkey", "-algorithm", "SM2")
 _SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 """What precedes the 64 bytes of an uncompressed SM2 point (RFC 5480 form, curve 1.2.156.10197.1.301)."""
 
@@ -97,29 +96,41 @@ def check_sm2_signature(public_key: bytes, signature: bytes, message: bytes) -> 
         key, signed = Path(folder, "key.der"), Path(folder, "signature")
         key.write_bytes(public_key)
         signed.write_bytes(signature)
-        _openssl(
+        done = _run(
             *("pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", str(key), "-sigfile", str(signed)),
             *_WITH_SM3,
             given=message,
         )
+    if done.returncode != 0:
+        _refuse_unable()
+        raise EvidenceBroken("the SM2 signature does not hold")
 
 
 def _openssl(*arguments: str, given: bytes = b"") -> bytes:
+    """Return what openssl answers about a key of our own; `ServiceUnavailable` says why there is nothing."""
+    done = _run(*arguments, given=given)
+    if done.returncode != 0:
+        _refuse_unable()
+        why = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ServiceUnavailable(f"openssl {arguments[0]} failed: {why[0] if why else 'it does not say why'}")
+    return done.stdout
+
+
+def _refuse_unable() -> None:
+    """Raise `ServiceUnavailable` if this openssl cannot sign by SM2 at all: its failures then say nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        key = str(Path(folder, "key.pem"))
+        made = _run("genpkey", "-algorithm", "SM2", "-out", key)
+        if made.returncode != 0 or _run("pkeyutl", "-sign", "-inkey", key, *_WITH_SM3).returncode != 0:
+            raise ServiceUnavailable("this openssl does not know SM2; install OpenSSL 3.0 or later with SM2")
+
+
+def _run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     try:
-        done = subprocess.run(
-            ["openssl", *arguments],
-            input=given,
-            capture_output=True,
-            check=False,
-            timeout=_TIMEOUT_S,
+        return subprocess.run(
+            ["openssl", *arguments], input=given, capture_output=True, check=False, timeout=_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServiceUnavailable(
-            f"the command openssl cannot be asked about SM2 ({error}); install OpenSSL 1.1.1 or later"
+            f"the command openssl cannot be asked about SM2 ({error}); install OpenSSL 3.0 or later"
         ) from None
-    if done.returncode != 0 and arguments != _MAKE_KEY:
-        _openssl(*_MAKE_KEY)  # what fails may be unknown to it altogether
-        raise EvidenceBroken("the SM2 signature does not hold")
-    if done.returncode != 0:
-        raise ServiceUnavailable("this openssl does not know SM2; install OpenSSL 1.1.1 or later with SM2")
-    return done.stdout
