@@ -4,6 +4,11 @@ Trust file and package are told apart: that a key stands in `device-keys.json` o
 registered; that it is the device's own, says a trust file that lists it. There the key's `valid_from`
 and `valid_to` bound the time of capture (a message may lie in a spool for weeks), `revoked_at` the time
 of the witness: whoever has stolen a key can write any time of capture, but no witness's time.
+
+A message that is not signed says nothing that its sealer could not have written. Whether its device should
+have signed is therefore judged by the event's time of capture, which time stamp and witness bound. And one
+that was left out altogether must be missed: where signatures are asked for, one message gives the event's
+record, and every image and clip is what a message here carries. Elsewhere what is missed is told.
 """
 
 import hashlib
@@ -14,7 +19,7 @@ from typing import NamedTuple
 
 from domain.device_signatures import DeviceKey, DeviceSignature, SignatureState
 from domain.errors import EvidenceBroken
-from domain.ids import DeviceId, Epoch, Sequence, Sha256, StationId, event_id
+from domain.ids import Sha256
 from evidence.device import (
     DEVICE_KEYS,
     LENGTH_BYTES,
@@ -27,9 +32,8 @@ from evidence.device import (
 )
 from evidence.key_life import KeyLife
 from evidence.parsing import Json, document_of, moment_of
+from evidence.verify.carried import Picture, Pictures, Record, carried
 from evidence.verify.inspection import Inspection, known, some
-
-_RECORDS = ("weigh", "waveform")
 
 
 class _Checked(NamedTuple):
@@ -38,6 +42,7 @@ class _Checked(NamedTuple):
     path: str
     message: DeviceMessage
     found: DeviceSignature
+    content: Record | Pictures | None
 
     @property
     def device(self) -> tuple[str, str]:
@@ -59,13 +64,15 @@ def check_device(found: Inspection) -> str:
     signed = [one for one in checked if one.found.state is SignatureState.VALID]
     if {one.found.key for one in signed} != set(keys):
         raise EvidenceBroken(f"{DEVICE_KEYS} lists keys under which no message here is signed")
-    for one in signed:
-        _check_belongs(one, event)
     notes = [_check_trusted(found, event, one) for one in checked]
     unsigned = sorted({one.name for one in checked} - {one.name for one in signed})
     if found.policy.require_device_signature and len(signed) < len(checked):
         raise EvidenceBroken(f"not signed by their devices: {some(unsigned)}; the policy asks for it")
-    return "; ".join([*_told(checked), *sorted({note for note in notes if note})])
+    asked = found.policy.require_device_signature or bool(found.trust.devices)
+    missed = _missed(checked, event, asked=asked)
+    if missed and asked:
+        raise EvidenceBroken(f"{missed[0]}; who asks for devices' signatures asks for every message")
+    return "; ".join([*_told(checked), *missed, *sorted({note for note in notes if note})])
 
 
 def _told(checked: list[_Checked]) -> Iterator[str]:
@@ -92,63 +99,71 @@ def _messages(
             raise EvidenceBroken("data/event.json does not list its messages as it should") from None
         if document.get("topic") != topic:
             raise EvidenceBroken(f"{path} was received on another topic than the event says")
-        message = _message(found, path, topic, properties, digest)
+        message, offset = _message(found, path, topic, properties, digest)
         signature = check_message(message, keys)
         if signature.state is SignatureState.INVALID:
             raise EvidenceBroken(f"the device's signature of {path} does not hold")
         # Packages sealed before signatures were checked say nothing of them, and have no keys.
         if claimed != signature_entry(signature) and (claimed is not None or keys):
             raise EvidenceBroken(f"the device's signature of {path} is not as the event says: {claimed}")
-        yield _Checked(path, message, signature)
+        yield _Checked(path, message, signature, carried(found.root / path, offset, message))
 
 
 def _message(
     found: Inspection, path: str, topic: str, properties: list[tuple[str, str]], digest: Sha256
-) -> DeviceMessage:
-    """Return a message from its file: the body alone, or behind the frame of MQTT 3.1.1."""
+) -> tuple[DeviceMessage, int]:
+    """Return a message from its file, and where its body begins: behind the frame of MQTT 3.1.1, or at 0."""
     with open(os.open(found.root / path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         try:
             header, offset = read_header(properties, file.read(LENGTH_BYTES + MAX_FRAME_BYTES))
         except EvidenceBroken:  # a gateway's frame has no header, and no place for a signature
-            return DeviceMessage(topic, {}, digest)
+            return DeviceMessage(topic, {}, digest), 0
         if offset:
             file.seek(offset)
             digest = Sha256(hashlib.file_digest(file, "sha256").hexdigest())
-    return DeviceMessage(topic, header, digest)
+    return DeviceMessage(topic, header, digest), offset
 
 
-def _check_belongs(one: _Checked, event: Json) -> None:
-    """A signed message must be this event's: the record itself, or an image of the same passage."""
-    header, record = one.message.header, event.get("record")
-    if one.message.topic.rpartition("/")[2] in _RECORDS:
-        of_record = event_id(
-            StationId(header.get("station", "")),
-            DeviceId(header.get("device", "")),
-            Epoch(header.get("epoch", "")),
-            Sequence(_sequence(header.get("seq", ""))),
-        )
-        captured_at = moment_of(event.get("captured_at"), "the event's captured_at")
-        if (of_record, one.message.captured_at) != (event.get("event_id"), captured_at):
-            raise EvidenceBroken(f"{one.path} was signed as the record of another event")
-        return
-    match_key = record.get("match_key") if isinstance(record, dict) else None
-    if header.get("match_key") != match_key:
-        raise EvidenceBroken(f"{one.path} was signed as an image of another passage")
-    named = (header.get("sha256"), header.get("role"), header.get("device"))
+def _missed(checked: list[_Checked], event: Json, *, asked: bool) -> list[str]:
+    """Return what no message gives; raises where a signed message, or where `asked` any, is of elsewhere.
+
+    Where nobody asks, an unsigned message of another event gives nothing, and that is told.
+    """
+    identity = (event.get("event_id"), moment_of(event.get("captured_at"), "the event's captured_at"))
     originals = [*event["originals"]["images"], *event["originals"].get("video", [])]
-    if named not in [(item["sha256"], item.get("role"), item.get("device")) for item in originals]:
-        raise EvidenceBroken(f"{one.path} was signed as another image than the event lists")
-
-
-def _sequence(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else -1
+    listed = {
+        Picture(*(str(one.get(name)) for name in Picture._fields)): str(one["path"]) for one in originals
+    }
+    records = [one.content for one in checked if isinstance(one.content, Record)]
+    own = [record for record in records if (record.event_id, record.captured_at) == identity]
+    given: set[Picture] = set()
+    for one in checked:
+        match one.content:
+            case Record() if one.content not in own:
+                objection = "is the record of another event"
+            case Pictures() if own and one.content.passage not in [record.passage for record in own]:
+                objection = "is an image of another passage"
+            case Pictures() if one.content.pictures.isdisjoint(listed):
+                objection = "is another image than the event lists"
+            case None if one.found.key is not None:
+                objection = "was signed, but gives neither a record nor an image"
+            case content:
+                given |= content.pictures if isinstance(content, Pictures) else set()
+                continue
+        if asked or one.found.key is not None:
+            raise EvidenceBroken(f"{one.path} {objection}")
+    lost = sorted(path for picture, path in listed.items() if picture not in given)
+    return [
+        *([] if len(own) == 1 else [f"{len(own)} messages give the event's record, not one"]),
+        *([f"no message carries {some(lost)}"] if lost else []),
+    ]
 
 
 def _check_trusted(found: Inspection, event: Json, one: _Checked) -> str:
     """Hold a message against the devices the trust file lists; return what a reader should know."""
     trusted = [key for key in found.trust.devices if (key.station, key.device) == one.device]
     if one.found.key is None:
-        captured_at = _captured_at(one, event)
+        captured_at = moment_of(event.get("captured_at"), "the event's captured_at")
         if any(_covers(key.life, captured_at) for key in trusted):
             raise EvidenceBroken(f"{one.name} signs by the trust file, but {one.path} is not signed")
         return ""
@@ -167,10 +182,3 @@ def _check_trusted(found: Inspection, event: Json, one: _Checked) -> str:
 def _covers(life: KeyLife, captured_at: datetime) -> bool:
     begun = life.valid_from is None or life.valid_from <= captured_at
     return begun and (life.valid_to is None or captured_at < life.valid_to)
-
-
-def _captured_at(one: _Checked, event: Json) -> datetime:
-    try:
-        return one.message.captured_at
-    except EvidenceBroken:
-        return moment_of(event.get("captured_at"), "the event's captured_at")

@@ -4,9 +4,11 @@ Every attack here is sealed anew with the deployment's own keys, so that no othe
 """
 
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.device_signatures import DeviceKey, DeviceSignature, SignatureState
 from domain.errors import ConfigurationError
+from domain.events import CaptureMessage, CaptureRole, WeighMessage
 from domain.ids import DeviceId, StationId, sha256_of
 from domain.units import utc_text
 from evidence import (
@@ -28,10 +31,13 @@ from evidence import (
     verify_package,
 )
 from evidence.device import DeviceMessage, check_message, read_message, sign_message
-from evidence.parsing import base64_text
+from evidence.parsing import base64_text, canonical_json
 from evidence.trust import trust_bytes, trust_file
-from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents
-from tests.unit.ingest.samples import framed
+from ingest.decoders.gateway_json import make_decoder
+from ingest.limits import Limits
+from tests.fixtures.evidence import CAPTURED_AT, Deployment, contents, event_number, image
+from tests.unit.ingest.samples import NOW, framed, picture_frame, weigh_frame
+from tests.unit.ingest.samples import wire as sent
 
 pytestmark = pytest.mark.usefixtures("second_opinion")
 
@@ -79,9 +85,11 @@ def item(
     return WireItem(name, payload, topic, tuple(header.items()), "application/json", found)
 
 
-def record(number: int = 1, *, signer: KeySigner | None = SCALE, **changes: str) -> WireItem:
+def record(
+    number: int = 1, *, signer: KeySigner | None = SCALE, match_key: str = MATCH_KEY, **changes: str
+) -> WireItem:
     """The weigh record of an event, signed."""
-    topic, payload = "zhichao/v1/S1/wim-1/weigh", b'{"gross_kg":52340}'
+    topic, payload = "zhichao/v1/S1/wim-1/weigh", canonical_json({"gross_kg": 52_340, "match_key": match_key})
     header = head("wim-1", str(number), **changes)
     if signer is not None:
         header = sign_message(DeviceMessage(topic, header, sha256_of(payload)), "k1", signer)
@@ -173,7 +181,7 @@ def test_a_message_over_mqtt_311_is_checked_behind_its_frame(deployment: Deploym
         five.topic, dict(five.properties) | {"content_type": "application/json"}, five.payload
     ).payload
     old = replace(five, payload=payload, properties=())
-    assert told(sealed(deployment, parts(old))) == "signed by S1/wim-1"
+    assert told(sealed(deployment, parts(old, capture(FRONT)))) == "signed by S1/cam-front, S1/wim-1"
 
 
 def swapped(one: WireItem) -> WireItem:
@@ -294,9 +302,154 @@ def test_packages_of_before_signatures_were_checked_still_verify(
     assert told(sealed(deployment, parts(unregistered, capture(FRONT, signer=None)))) == words
 
 
+def of_gateway(deployment: Deployment, *, frames: int = 2) -> Path:
+    """The package of a gateway's event: a weigh frame, and one that packs two images."""
+    wires = [sent("gateway/v1/G1/gw-1/frame", frame) for frame in (weigh_frame(), picture_frame())]
+    decoder = make_decoder(Limits())
+    weighed, *captures = [one for wire in wires for one in decoder.decode(wire, now=NOW)]
+    assert isinstance(weighed, WeighMessage)
+    images = [one for one in captures if isinstance(one, CaptureMessage)]
+    deployment.now = weighed.header.captured_at + timedelta(seconds=40)
+    made = contents(captured_at=weighed.header.captured_at)
+    return deployment.seal(
+        replace(
+            made,
+            event_id=weighed.header.event_id,
+            wire=tuple(
+                WireItem(f"{n}.json", one.payload, one.topic, ()) for n, one in enumerate(wires[:frames])
+            ),
+            images=tuple(
+                ImageItem(one.meta.role, one.header.device, one.meta.sha256, one.image) for one in images
+            ),
+        )
+    )
+
+
 def test_a_gateways_frame_has_no_header_and_is_told_as_unsigned(deployment: Deployment) -> None:
-    frame = WireItem("weigh.json", b'{"frameType":1}', "gateway/v1/G1/gw-1/frame", ())
-    assert told(sealed(deployment, parts(frame))) == "no device signature: G1/gw-1"
+    report = deployment.verify(of_gateway(deployment))
+    assert told(report) == "no device signature: G1/gw-1"
+
+
+def test_what_a_gateway_packs_into_one_frame_is_carried_by_it(deployment: Deployment) -> None:
+    """Its station need not sign where the trust file lists devices of others."""
+    package, trust = of_gateway(deployment), with_devices(deployment, *BOTH)
+    assert told(verify_package(package, trust)) == "no device signature: G1/gw-1"
+    assert "not signed by their devices" in objection(verify_package(package, trust, policy=ASKED))
+    gateway = listed("gw-1", SCALE) | {"station": "G1"}
+    assert "signs by the trust file" in objection(verify_package(package, with_devices(deployment, gateway)))
+
+
+def test_pictures_whose_gateways_frame_was_left_out_are_missed(deployment: Deployment) -> None:
+    package = of_gateway(deployment, frames=1)
+    words = "no message carries data/images/01-front.jpg, data/images/02-plate.jpg"
+    assert told(deployment.verify(package)) == f"no device signature: G1/gw-1; {words}"
+    assert words in objection(verify_package(package, with_devices(deployment, *BOTH)))
+
+
+ADDED = image(CaptureRole.FRONT, "cam-front", b"\xfe no device sent this")
+
+LEFT_OUT: dict[str, tuple[str, Callable[[PackageContents], PackageContents]]] = {
+    "the image's message": (
+        "no message carries data/images/01-front.jpg",
+        lambda made: replace(made, wire=made.wire[:1]),
+    ),
+    "the record's message": (
+        "0 messages give the event's record",
+        lambda made: replace(made, wire=made.wire[1:]),
+    ),
+    "every message": ("0 messages give the event's record", lambda made: replace(made, wire=())),
+    "none, but an image that no device sent was added": (
+        "no message carries data/images/0",
+        lambda made: replace(made, images=(*made.images, ADDED)),
+    ),
+    "none, but another device's name was given to the image": (
+        "is another image than the event lists",
+        lambda made: replace(made, images=(replace(FRONT, device=DeviceId("cam-rear")),)),
+    ),
+    "none, but the record was given twice": (
+        "2 messages give the event's record",
+        lambda made: replace(made, wire=(*made.wire, replace(record(), name="again.json"))),
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", LEFT_OUT)
+def test_a_deleted_message_is_missed_as_a_stripped_one_is(deployment: Deployment, attack: str) -> None:
+    words, change = LEFT_OUT[attack]
+    package = deployment.seal(change(parts()))
+    assert words in objection(deployment.verify(package, policy=ASKED))
+    assert words in objection(verify_package(package, with_devices(deployment, *BOTH)))
+
+
+def test_originals_that_no_message_carries_are_told_where_nobody_asks(deployment: Deployment) -> None:
+    words = "0 messages give the event's record, not one; no message carries data/images/01-front.jpg"
+    assert told(sealed(deployment, replace(parts(), wire=()))) == words
+
+
+def test_a_supplement_brings_the_messages_of_its_late_images(deployment: Deployment) -> None:
+    rear = replace(contents().images[0], device=FRONT.device)
+    whole = parts(record(), capture(FRONT), capture(rear))
+    first = deployment.seal(parts())
+    named = sha256_of((first / "tagmanifest-sha256.txt").read_bytes())
+    late = replace(whole, images=(FRONT, rear), supplement=1, predecessor_tagmanifest=named)
+    assert verify_package(deployment.seal(late), with_devices(deployment, *BOTH), policy=ASKED).ok
+
+
+def test_a_stripped_message_cannot_be_dated_before_its_devices_key(deployment: Deployment) -> None:
+    """The header of a message that is not signed is its sealer's to write; the event's time is not."""
+    since = {"valid_from": "2026-03-01T00:00:00Z"}
+    trust = with_devices(deployment, listed("wim-1", SCALE, **since), listed("cam-front", CAMERA, **since))
+    dated: dict[str, Any] = {"captured_at": "2026-02-28T00:00:00Z"}
+    package = deployment.seal(parts(record(signer=None, **dated), capture(FRONT)))
+    assert "signs by the trust file" in objection(verify_package(package, trust))
+    undated = headed(capture(FRONT, signer=None), **dated)
+    pictured = replace(parts(record(), undated), event_id=event_number(2))
+    other = deployment.seal(replace(pictured, wire=(record(2), undated)))
+    assert "signs by the trust file" in objection(verify_package(other, trust))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"number": 2}, {"captured_at": "2026-03-20T08:29:00Z"}],
+    ids=["another number", "another time"],
+)
+def test_an_unsigned_record_of_another_event_is_no_record_of_this_one(
+    deployment: Deployment, changes: dict[str, Any]
+) -> None:
+    package = deployment.seal(parts(record(signer=None, **changes), capture(FRONT)))
+    assert "0 messages give the event's record" in told(deployment.verify(package))
+    trust = with_devices(deployment, BOTH[1])
+    assert "is the record of another event" in objection(verify_package(package, trust))
+    genuine = parts(record(3, signer=None), capture(FRONT))
+    assert verify_package(deployment.seal(replace(genuine, event_id=event_number(3))), trust).ok
+
+
+def test_another_devices_topic_lends_an_unsigned_image_no_name(deployment: Deployment) -> None:
+    """Sent by nobody the trust file lists, shown as the camera's."""
+    lent = replace(capture(FRONT, signer=None), topic="zhichao/v1/S1/cam-9/capture")
+    report = verify_package(deployment.seal(parts(record(), lent)), with_devices(deployment, *BOTH))
+    assert "no message carries data/images/01-front.jpg" in objection(report)
+
+
+def waveform() -> WireItem:
+    """The signals of an event, signed; the description is all that is looked at."""
+    description = canonical_json({"match_key": MATCH_KEY})
+    payload = b"ZCWF" + struct.pack(">II", 1, len(description)) + description + bytes(64)
+    topic = "zhichao/v1/S1/wim-1/waveform"
+    header = sign_message(DeviceMessage(topic, head("wim-1"), sha256_of(payload)), "k1", SCALE)
+    return item("waveform.zcwf", topic, header, payload)
+
+
+@pytest.mark.parametrize("weighed", [record, waveform])
+def test_signed_images_of_another_vehicle_do_not_join_by_what_the_sealer_writes(
+    deployment: Deployment, weighed: Callable[[], WireItem]
+) -> None:
+    made = parts(weighed(), capture(FRONT, match_key="m-2"))
+    rewritten = replace(made, event={**made.event, "record": {"match_key": "m-2"}})
+    assert "is an image of another passage" in objection(sealed(deployment, rewritten))
+    genuine = replace(parts(weighed(), capture(FRONT)), event_id=event_number(1))
+    other = Deployment(deployment.folder / "other")
+    assert told(sealed(other, genuine)) == "signed by S1/cam-front, S1/wim-1"
 
 
 @pytest.mark.parametrize(
