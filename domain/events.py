@@ -4,7 +4,7 @@ The models are the platform's own words; wire formats (ours and vendors') are de
 `ingest.decoders`, and the bytes as received are kept beside them for evidence.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +17,12 @@ MAX_AXLES = 16
 
 MAX_STRIPS = 32
 """Strips of one lane; the largest published arrays have half as many."""
+
+PAIRING_WINDOW = timedelta(seconds=60)
+"""How far apart a record and its captures may be taken; a vendor's gateway may have a smaller one of its own.
+
+Packages are held to it for ever: it may grow, never shrink.
+"""
 
 
 class _Event(BaseModel):

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from domain.events import Decoded, Wire
+from domain.events import PAIRING_WINDOW, Decoded, Wire
 from domain.refusals import RefusalCode
-
-NATIVE_PAIRING_WINDOW = timedelta(seconds=60)
-"""How far apart a record and its captures may be taken in the platform's own contract."""
 
 
 class Claims(NamedTuple):
@@ -38,7 +35,7 @@ class Accepted:
     """A message the contract allows."""
 
     decoded: Decoded
-    pairing_window: timedelta = NATIVE_PAIRING_WINDOW
+    pairing_window: timedelta = PAIRING_WINDOW
     """How far apart in time a record and its captures may be; its decoder's."""
 
     @property

@@ -28,7 +28,6 @@ from store.drift import SteerAxle, Watched, add_samples
 from store.intake_batch import (
     CAPTURE_WAIT,
     INLINE_PAYLOAD_BYTES,
-    NATIVE_PAIRING_WINDOW,
     CaptureRow,
     IntakeBatch,
     Key,
@@ -48,7 +47,6 @@ SUPPLEMENT_WAIT = timedelta(seconds=60)
 __all__ = [
     "CAPTURE_WAIT",
     "INLINE_PAYLOAD_BYTES",
-    "NATIVE_PAIRING_WINDOW",
     "CaptureRow",
     "IntakeBatch",
     "Key",

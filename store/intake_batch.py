@@ -7,15 +7,12 @@ from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from domain.device_signatures import DeviceSignature
-from domain.events import CaptureMessage, WeighMessage, Wire
+from domain.events import PAIRING_WINDOW, CaptureMessage, WeighMessage, Wire
 from domain.ids import DeviceId, Epoch, EventId, Sequence, Sha256, StationId, event_id, sha256_of
 from domain.refusals import RefusalCode
 from domain.registry import StationContext
 from domain.screening import Screening
 from domain.weighing import Weighing
-
-NATIVE_PAIRING_WINDOW = timedelta(seconds=60)
-"""How far apart a record and its captures may be taken; a vendor's gateway has its own window."""
 
 CAPTURE_WAIT = timedelta(seconds=60)
 """How long after its commit a flagged passage waits for captures before it is settled without them."""
@@ -51,7 +48,7 @@ class PassageRow:
     message: WeighMessage
     context: StationContext
     screening: Screening
-    pairing_window: timedelta = NATIVE_PAIRING_WINDOW
+    pairing_window: timedelta = PAIRING_WINDOW
     capture_wait: timedelta = CAPTURE_WAIT
     body_sha256: Sha256 | None = None
     weighing: Weighing | None = None
@@ -105,7 +102,7 @@ class CaptureRow:
 
     message: CaptureMessage
     blob_sha256: Sha256
-    pairing_window: timedelta = NATIVE_PAIRING_WINDOW
+    pairing_window: timedelta = PAIRING_WINDOW
     signature: DeviceSignature | None = None
 
     @property

@@ -58,6 +58,7 @@ class Pictures(NamedTuple):
     """Images or clips of one passage; a message of the platform's own format carries one."""
 
     passage: Passage
+    captured_at: datetime
     pictures: frozenset[Picture]
 
 
@@ -85,17 +86,18 @@ def carried(file: Path, offset: int, message: DeviceMessage) -> Record | Picture
 
 def _native(file: Path, offset: int, message: DeviceMessage, kind: str) -> Record | Pictures | None:
     header, (station, device) = message.header, message.device
-    if kind == "capture":
-        picture = Picture(message.body_sha256, header.get("role", ""), device)
-        of = Passage(station, header.get("match_key", ""))
-        return Pictures(of, frozenset({picture})) if header.get("sha256") == message.body_sha256 else None
-    if kind not in ("weigh", "waveform"):
+    if kind not in ("capture", "weigh", "waveform"):
         return None
     try:
         number = Sequence(decimal_of(header.get("seq", ""), "the sequence"))
         captured_at = message.captured_at
     except EvidenceBroken:
         return None
+    if kind == "capture":
+        picture = Picture(message.body_sha256, header.get("role", ""), device)
+        of = Passage(station, header.get("match_key", ""))
+        whole = header.get("sha256") == message.body_sha256
+        return Pictures(of, captured_at, frozenset({picture})) if whole else None
     body = read_regular(file, max_bytes=_MAX_BYTES)[offset:]
     if kind == "waveform":
         length = int.from_bytes(body[_WAVEFORM_HEAD - 4 : _WAVEFORM_HEAD], "big")
@@ -112,8 +114,10 @@ def _framed(frame: dict[str, Any], message: DeviceMessage) -> Record | Pictures 
     """Return what a gateway's frame gives; it is identified by its own digest."""
     station, device = frame["stationId"], frame["deviceId"]
     passage = Passage(station, frame["matchNo"])
-    if frame["frameType"] == 1 and 0 <= frame["dateTime"] <= _MILLISECONDS_2100:
-        captured_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=frame["dateTime"])
+    if not 0 <= frame["dateTime"] <= _MILLISECONDS_2100:
+        return None
+    captured_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=frame["dateTime"])
+    if frame["frameType"] == 1:
         number = Sequence(int(message.body_sha256[:16], 16) >> 1)
         identity = event_id(StationId(station), DeviceId(device), _GATEWAY_EPOCH, number)
         return Record(identity, captured_at, passage)
@@ -124,7 +128,7 @@ def _framed(frame: dict[str, Any], message: DeviceMessage) -> Record | Pictures 
         for one in frame["files"]
         if one.get("transType", _BASE64) == _BASE64
     )
-    return Pictures(passage, pictures)
+    return Pictures(passage, captured_at, pictures)
 
 
 def _sha256_of_base64(text: str) -> str:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from domain.device_signatures import DeviceKey, DeviceSignature, SignatureState
 from domain.errors import EvidenceBroken
+from domain.events import PAIRING_WINDOW
 from domain.ids import Sha256
 from evidence.device import (
     DEVICE_KEYS,
@@ -143,6 +144,8 @@ def _missed(checked: list[_Checked], event: Json, *, asked: bool) -> list[str]:
                 objection = "is the record of another event"
             case Pictures() if own and one.content.passage not in [record.passage for record in own]:
                 objection = "is an image of another passage"
+            case Pictures() if own and not any(_together(one.content, record) for record in own):
+                objection = f"was taken more than {PAIRING_WINDOW.total_seconds():.0f} s from the record"
             case Pictures() if one.content.pictures.isdisjoint(listed):
                 objection = "is another image than the event lists"
             case None if one.found.key is not None:
@@ -157,6 +160,11 @@ def _missed(checked: list[_Checked], event: Json, *, asked: bool) -> list[str]:
         *([] if len(own) == 1 else [f"{len(own)} messages give the event's record, not one"]),
         *([f"no message carries {some(lost)}"] if lost else []),
     ]
+
+
+def _together(pictures: Pictures, record: Record) -> bool:
+    """Say whether an image is near enough in time: a station uses its match keys again (mqtt.md)."""
+    return abs(pictures.captured_at - record.captured_at) <= PAIRING_WINDOW
 
 
 def _check_trusted(found: Inspection, event: Json, one: _Checked) -> str:

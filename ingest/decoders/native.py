@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.errors import InputRefused
 from domain.events import (
+    PAIRING_WINDOW,
     CaptureMessage,
     CaptureMeta,
     CaptureRole,
@@ -19,7 +20,7 @@ from domain.events import (
 from domain.ids import Sha256
 from domain.refusals import RefusalCode
 from ingest import bodies, clock, header, jpeg, mp4, strict_json, topics, waveforms
-from ingest.arrivals import NATIVE_PAIRING_WINDOW, Claims
+from ingest.arrivals import Claims
 from ingest.limits import Limits
 from ingest.wording import checked, shown
 
@@ -47,7 +48,7 @@ class NativeDecoder:
     name = "native"
     topic_filters = tuple(f"{PREFIX}/+/+/{kind}" for kind in _KINDS)
     receipts = True
-    pairing_window = NATIVE_PAIRING_WINDOW
+    pairing_window = PAIRING_WINDOW
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

@@ -97,11 +97,16 @@ def record(
 
 
 def capture(
-    image: ImageItem | ClipItem, *, signer: KeySigner | None = CAMERA, match_key: str = MATCH_KEY
+    image: ImageItem | ClipItem,
+    *,
+    signer: KeySigner | None = CAMERA,
+    match_key: str = MATCH_KEY,
+    after_s: float = 0.0,
 ) -> WireItem:
-    """The message an image came in, signed."""
+    """The message an image came in, signed; taken so long after the record."""
     topic = f"zhichao/v1/S1/{image.device}/capture"
     extra = {"match_key": match_key, "role": image.role.value, "sha256": image.sha256}
+    extra["captured_at"] = utc_text(CAPTURED_AT + timedelta(seconds=after_s))
     header = head(image.device, **extra)
     if signer is not None:
         header = sign_message(DeviceMessage(topic, header, image.sha256), "k1", signer)
@@ -235,6 +240,27 @@ def test_a_signed_record_of_another_event_is_no_record_of_this_one(deployment: D
 def test_a_signed_image_of_another_passage_is_noticed(deployment: Deployment) -> None:
     other = capture(FRONT, match_key="m-2")
     assert "an image of another passage" in objection(sealed(deployment, parts(record(), other)))
+
+
+@pytest.mark.parametrize("after_s", [-60.001, 60.001])
+def test_a_signed_image_of_a_later_passage_does_not_join_by_a_match_key_used_again(
+    deployment: Deployment, after_s: float
+) -> None:
+    other = capture(FRONT, after_s=after_s)
+    assert "taken more than 60 s from the record" in objection(sealed(deployment, parts(record(), other)))
+    unsigned = parts(record(2), capture(FRONT, signer=None, after_s=after_s))
+    package = deployment.seal(replace(unsigned, event_id=event_number(2)))
+    assert "no message carries" in told(deployment.verify(package))
+    report = verify_package(package, with_devices(deployment, BOTH[0]))
+    assert "taken more than 60 s from the record" in objection(report)
+
+
+@pytest.mark.parametrize("after_s", [-60.0, 60.0])
+def test_an_image_that_intake_would_pair_belongs_to_the_passage(
+    deployment: Deployment, after_s: float
+) -> None:
+    report = sealed(deployment, parts(record(), capture(FRONT, after_s=after_s)))
+    assert told(report) == "signed by S1/cam-front, S1/wim-1"
 
 
 def test_a_signed_image_shown_as_another_side_is_noticed(deployment: Deployment) -> None:
