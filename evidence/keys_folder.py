@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.errors import ConfigurationError, ConflictingChange, EvidenceBroken
 from evidence.durable import fsync_folder, replace
-from evidence.key_life import KeyLife
+from evidence.key_life import LIFE_MEMBERS, KeyLife
 from evidence.keys import PRIVATE_MODE, load_signer, private_pem
 from evidence.parsing import Json, canonical_json, document_of
 from evidence.signing import KeySigner, Signer, key_id
@@ -32,6 +32,7 @@ from evidence.signing import KeySigner, Signer, key_id
 CHANGING_ROLES = ("service", "witness")
 """A log keeps its key: a stolen one ends the log, and another is begun."""
 
+_ROLES = ("service", "log", "witness", "tsa", "sm2")
 _BOUNDED = "bounded.json"
 _FORMAT = "zhichao-bounded-keys/1"
 _FOLDER_MODE = 0o700
@@ -141,9 +142,17 @@ def write_down(folder: Path, key: BoundedKey) -> None:
 def _keys_of(document: Json) -> list[BoundedKey]:
     if document.get("format") != _FORMAT:
         raise EvidenceBroken(f"it is not of the format {_FORMAT}")
-    return [
-        BoundedKey(key["role"], key["entry"], KeyLife.of(key["life"], "a key")) for key in document["keys"]
-    ]
+    return [_key_of(key) for key in document["keys"]]
+
+
+def _key_of(key: Any) -> BoundedKey:
+    if key["role"] not in _ROLES or not isinstance(key["entry"], str | dict):
+        raise EvidenceBroken("a key in it has no known role, or no entry of a trust file")
+    if key["life"].keys() - LIFE_MEMBERS:  # a revocation misspelt must not pass for none
+        raise EvidenceBroken(
+            f"the life of a key in it has other members than {', '.join(sorted(LIFE_MEMBERS))}"
+        )
+    return BoundedKey(key["role"], key["entry"], KeyLife.of(key["life"], "a key"))
 
 
 def _document(keys: Sequence[BoundedKey]) -> bytes:

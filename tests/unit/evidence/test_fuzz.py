@@ -4,78 +4,34 @@ Notes, checkpoints, proofs, manifests, envelopes, tokens and devices' messages a
 tests; here are the rest, and whole packages whose event is of any shape.
 """
 
-import copy
 import json
 import shutil
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.errors import ConfigurationError, EvidenceBroken
-from evidence import Policy, Trust, check_statement, trust_bytes
+from evidence import Policy, Trust, check_statement, trust_bytes, trust_file
 from evidence.cosigning import AddCheckpoint, WitnessRefuses
 from evidence.dsse import sign_envelope
-from evidence.keys_folder import bounded_keys
+from evidence.key_life import KeyLife
+from evidence.keys_folder import BoundedKey, bounded_keys, write_down
 from evidence.note import VerifierKey
 from evidence.parsing import canonical_json
-from evidence.statements import PACKAGE
+from evidence.signing import KeySigner
+from evidence.statements import PACKAGE, STATEMENT_TYPE
+from evidence.trust import entry_of
 from tests.components import find
-from tests.counts import count
-from tests.fixtures.evidence import WITH_SM3, Deployment, rebag
+from tests.fixtures.evidence import CAPTURED_AT, WITH_SM3, Deployment, rebag
 from tests.fixtures.second_opinion import failing, opinion, trust_of
+from tests.unit.evidence.shapes import FUZZ, JSON, SLOW, signable, spliced, variants
 from tests.unit.evidence.test_note import NOTE, SIGNER
 
-FUZZ = settings(
-    max_examples=count(20_000, reduced=250),
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-SLOW = settings(FUZZ, max_examples=count(3_000, reduced=60))
-
-LEAVES = st.none() | st.booleans() | st.integers(-5, 2**60) | st.text(max_size=8) | st.floats()
-JSON = st.recursive(
-    LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=8), part, max_size=3)
-)
 REQUEST = bytes(AddCheckpoint(5, (bytes(32), bytes(range(32))), NOTE))
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place in a JSON value, but the whole of it."""
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, part in parts:
-        yield (*at, name)
-        yield from places(part, (*at, name))
-
-
-def changed(document: Any, at: tuple[Any, ...], value: Any) -> Any:
-    """A copy of a document with another value, or nothing, at one place."""
-    made = copy.deepcopy(document)
-    inner = made
-    for name in at[:-1]:
-        inner = inner[name]
-    if value is ...:
-        del inner[at[-1]]
-    else:
-        inner[at[-1]] = value
-    return made
-
-
-def variants(document: Any) -> st.SearchStrategy[Any]:
-    """A document with anything, or nothing, in place of any part of it."""
-    return st.builds(changed, st.just(document), st.sampled_from(list(places(document))), JSON | st.just(...))
-
-
-def spliced(original: bytes) -> st.SearchStrategy[bytes]:
-    """Any bytes, or the original with a few bytes overwritten at any place."""
-    overwritten = st.tuples(st.integers(0, len(original)), st.binary(max_size=4)).map(
-        lambda made: original[: made[0]] + made[1] + original[made[0] + len(made[1]) :]
-    )
-    return st.binary(max_size=150) | overwritten
 
 
 @FUZZ
@@ -150,24 +106,60 @@ def test_a_verifier_key_of_any_text_is_read_or_refused(text: str) -> None:
     assert str(key) == text
 
 
-@FUZZ
-@given(payload=st.dictionaries(st.text(max_size=8), JSON, max_size=4))
-def test_a_signed_statement_of_any_shape_is_read_or_refused(payload: dict[str, Any]) -> None:
+def test_a_signed_statement_of_any_shape_is_read_or_refused() -> None:
     """Signed with the right key: only its own form can give it away."""
-    try:
-        envelope = sign_envelope(payload, SIGNER)
-    except EvidenceBroken:
-        assume(False)
-    with pytest.raises(EvidenceBroken):
-        check_statement(envelope, [SIGNER.public_key], PACKAGE)
+    subject = [{"name": "tagmanifest-sha256.txt", "digest": {"sha256": "a" * 64}}]
+    good = {"_type": STATEMENT_TYPE, "subject": subject, "predicateType": PACKAGE, "predicate": {"a": 1}}
+    ends: Counter[str] = Counter()
+
+    @FUZZ
+    @given(statement=signable(good))
+    def fuzz(statement: dict[str, Any]) -> None:
+        try:
+            read = check_statement(sign_envelope(statement, SIGNER), [SIGNER.public_key], PACKAGE)
+        except EvidenceBroken as error:
+            ends[str(error)] += 1
+            return
+        ends["read"] += 1
+        assert read == statement
+        assert (read["_type"], read["predicateType"], set(read)) == (STATEMENT_TYPE, PACKAGE, set(good))
+
+    fuzz()
+    assert set(ends) == {
+        "read",
+        "the payload is not an in-toto statement",
+        f"the statement is not of the type {PACKAGE}",
+    }
 
 
-@FUZZ
-@given(data=st.binary(max_size=99) | JSON.map(lambda one: json.dumps(one).encode()))
-def test_a_list_of_former_keys_of_any_shape_is_read_or_refused(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "bounded.json").write_bytes(data)
-    with pytest.raises(ConfigurationError):
-        bounded_keys(tmp_path)
+def test_a_list_of_former_keys_of_any_shape_is_read_or_refused(
+    sealed_world: Deployment, tmp_path: Path
+) -> None:
+    """What is read of it also makes a trust file that can be used, or is refused there."""
+    file, life = tmp_path / "bounded.json", KeyLife(valid_to=CAPTURED_AT, revoked_at=CAPTURED_AT)
+    stranger = KeySigner("test.invalid/former", Ed25519PrivateKey.from_private_bytes(bytes([9] * 32)))
+    for role in ("service", "witness"):
+        write_down(tmp_path, BoundedKey(role, entry_of(role, stranger), life))
+    good, ends = json.loads(file.read_bytes()), Counter[str]()
+
+    @FUZZ
+    @given(document=signable(good))
+    def fuzz(document: dict[str, Any]) -> None:
+        file.write_bytes(canonical_json(document))
+        try:
+            keys = bounded_keys(tmp_path)
+        except ConfigurationError:
+            ends["refused"] += 1
+            return
+        try:
+            Trust.parse(trust_bytes(trust_file(sealed_world.keys, bounded=keys)))
+        except ConfigurationError:
+            ends["no trust file"] += 1
+        else:
+            ends["a trust file"] += 1
+
+    fuzz()
+    assert {"refused", "a trust file"} <= set(ends)
 
 
 @SLOW
