@@ -87,7 +87,7 @@ def verify_export(folder: Path, trust: Trust, *, policy: Policy | None = None) -
     reports = [verify_package(one, trust, policy=policy) for one in packages]
     layers = [Layer(one.package, one.ok, _told(one), checked=one.status != 2) for one in reports]
     try:
-        statements = list(_statements(folder))
+        statements = list(statements_of(folder))
     except (EvidenceBroken, OSError) as error:
         statements = []
         layers.append(Layer(STATEMENTS, False, printable(str(error))))
@@ -171,7 +171,8 @@ def _told(report: Report) -> str:
     return f"see its own report: {broken}" if broken else "every required layer holds"
 
 
-def _statements(folder: Path) -> Iterator[_Statement]:
+def statements_of(folder: Path) -> Iterator[_Statement]:
+    """Yield the statements that lie in an export; raises `EvidenceBroken` where a file is none."""
     for path in sorted((folder / STATEMENTS).iterdir()):
         if path.name.endswith(".tlog-proof"):
             continue

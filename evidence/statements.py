@@ -24,6 +24,7 @@ PACKAGE = "urn:x-zhichao:evidence-package:v1"
 CAPTURES = "urn:x-zhichao:captures:v1"
 DECISION = "urn:x-zhichao:decision:v1"
 KEYS = "urn:x-zhichao:keys:v1"
+TRUST_FILE = "trust-file"
 
 ENVELOPE_FILE = "statement.dsse.json"
 TOKEN_FILE = "statement.tsr"  # noqa: S105 - a file name
@@ -97,6 +98,12 @@ def sign_revocation(
         "made_at": utc_text(at),
     }
     return sign_envelope(_statement(KEYS, [("revoked", revoked)], predicate), signer)
+
+
+def sign_trust_file(digest: Sha256, signer: Signer, *, at: datetime) -> bytes:
+    """Return the envelope that says which trust file was published, signed by the service."""
+    predicate = {"what": TRUST_FILE, "made_at": utc_text(at)}
+    return sign_envelope(_statement(KEYS, [(TRUST_FILE, digest)], predicate), signer)
 
 
 def check_statement(envelope: bytes, service_keys: Sequence[bytes], predicate_type: str) -> Json:

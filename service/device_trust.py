@@ -9,9 +9,7 @@ from typing import Any
 
 from domain.device_signatures import DeviceKey, SignaturePolicy
 from domain.errors import ConfigurationError
-from domain.ids import Sha256, sha256_of
 from evidence import Trust, trust_bytes
-from evidence.durable import replace
 from evidence.key_life import KeyLife
 from evidence.parsing import loose_document_of
 from service.administration import open_database
@@ -47,8 +45,8 @@ async def devices_entries(conn: Connection) -> dict[str, Any]:
     return {DEVICES: [_entry(key) for name in sorted(keys) for key in keys[name]]}
 
 
-async def list_devices(settings: Settings) -> Sha256:
-    """Put the registered devices' keys into the trust file; return its digest, to be published.
+async def trust_with_devices(settings: Settings) -> bytes:
+    """Return the trust file as it is, but with the registered devices' keys.
 
     Raises
     ------
@@ -59,8 +57,7 @@ async def list_devices(settings: Settings) -> Sha256:
     document = loose_document_of(settings.trust_path.read_bytes(), "the trust file")
     content = trust_bytes(document | await devices_registered(settings))
     Trust.parse(content)
-    replace(settings.trust_path, content)
-    return sha256_of(content)
+    return content
 
 
 def _entry(key: DeviceKey) -> dict[str, Any]:

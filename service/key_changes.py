@@ -1,7 +1,7 @@
 """What an operator does to the installation's keys: have one followed by another, revoke one, publish all.
 
 Each change is a statement on its way into the log before the keys folder shows it. The trust file is never
-changed by any of this: `write_trust` is asked for by itself, and tells the digest to be published.
+changed by any of this: `service.trust_publishing` is asked for by itself.
 """
 
 import json
@@ -11,10 +11,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from domain.errors import ConfigurationError
-from domain.ids import Sha256, sha256_of
+from domain.ids import Sha256
 from evidence import KeySet, Trust, load_keys, statement_leaf
 from evidence.dsse import Envelope
-from evidence.durable import replace
 from evidence.key_life import KeyLife
 from evidence.keys_folder import (
     BoundedKey,
@@ -183,16 +182,6 @@ def list_keys(settings: Settings) -> list[ListedKey]:
 def trust_text(settings: Settings) -> str:
     """Return the trust file that belongs to the installation's keys; errors as `publishable_trust`."""
     return publishable_trust(settings, keys_of(settings)).decode()
-
-
-def write_trust(settings: Settings) -> Sha256:
-    """Write the trust file anew from the installation's keys; return its digest, to be published.
-
-    Errors as `publishable_trust`.
-    """
-    content = publishable_trust(settings, keys_of(settings))
-    replace(settings.trust_path, content)
-    return sha256_of(content)
 
 
 def _change(settings: Settings, role: str, to_label: str | None) -> tuple[Signer, Signer, Callable[[], None]]:

@@ -8,7 +8,7 @@ import click
 
 from domain.units import utc_text
 from service.command import explained, read_settings, run_to_end
-from service.device_trust import devices_registered, list_devices
+from service.device_trust import devices_registered, trust_with_devices
 from service.key_changes import (
     OVERLAP,
     ListedKey,
@@ -18,9 +18,10 @@ from service.key_changes import (
     revoke,
     rotate,
     trust_text,
-    write_trust,
 )
+from service.keys_history import history_command
 from service.settings import Settings
+from service.trust_publishing import publish_trust
 from service.witness_change import change_witness
 
 _TIME = click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ"])
@@ -35,6 +36,9 @@ _WRITE = click.option(
 @click.group("keys")
 def keys_group() -> None:
     """Have keys followed by others, revoke them, publish the trust file."""
+
+
+keys_group.add_command(history_command)
 
 
 @keys_group.command("list")
@@ -149,7 +153,7 @@ def keys_devices(write: bool) -> None:
     """
     settings = read_settings()
     if write:
-        click.echo(f"wrote {settings.trust_path}; publish it, sha256 {run_to_end(list_devices(settings))}")
+        _publish(settings, run_to_end(trust_with_devices(settings)))
     else:
         listed = run_to_end(devices_registered(settings))
         click.echo(json.dumps(listed, indent=2, sort_keys=True, ensure_ascii=False))
@@ -162,12 +166,17 @@ def _tell_of_rotation(role: str, done: Rotation) -> None:
 
 def _tell_of_trust(settings: Settings, *, write: bool) -> None:
     if write:
-        click.echo(f"wrote {settings.trust_path}; publish it, sha256 {write_trust(settings)}")
+        _publish(settings, trust_text(settings).encode())
     else:
         click.echo(
             f"{settings.trust_path} was not changed: `zhichao keys trust-file --write` writes it anew",
             err=True,
         )
+
+
+def _publish(settings: Settings, content: bytes) -> None:
+    digest = run_to_end(publish_trust(settings, content, now=datetime.now(UTC)))
+    click.echo(f"wrote {settings.trust_path}; publish it, sha256 {digest}")
 
 
 def _line(key: ListedKey) -> str:

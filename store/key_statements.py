@@ -1,12 +1,21 @@
 """Statements about the installation's keys: each kept once, in the transaction that queues it for the log."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.errors import ConflictingChange
 from store.connection import Connection
 from store.outbox import enqueue
 
 What = Literal["rotation", "revocation"]
+TRUST_FILE = "trust-file"
+"""The role under which a trust file is kept that follows another: a rotation, by the file's digest."""
+
+
+class LoggedStatement(NamedTuple):
+    """A statement as it is stored."""
+
+    what: str
+    envelope: bytes
 
 
 async def keep_key_statement(
@@ -40,3 +49,12 @@ async def key_statement(conn: Connection, *, key_id: str, what: What) -> bytes |
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
+
+
+async def all_key_statements(conn: Connection) -> list[LoggedStatement]:
+    """Return every statement on the installation's keys and trust files, in the order of the log."""
+    cursor = await conn.execute(
+        "SELECT CASE WHEN role = %s THEN role ELSE what END, envelope FROM key_statement ORDER BY outbox_id",
+        [TRUST_FILE],
+    )
+    return [LoggedStatement(row[0], bytes(row[1])) for row in await cursor.fetchall()]

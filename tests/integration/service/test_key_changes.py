@@ -208,9 +208,9 @@ def test_a_rotation_cut_off_at_any_step_is_ended_as_it_was_begun(
         result = CliRunner().invoke(main, ["keys", "rotate", "service", "--overlap-days", "1"])
         assert isinstance(result.exception, _CutOff)
     assert _service_id(settings) == old
-    begun = database("SELECT envelope FROM key_statement")
+    begun = database("SELECT envelope FROM key_statement WHERE role = 'service'")
     command("rotate", "service", "--overlap-days", "2", "--write-trust")
-    ended = database("SELECT envelope FROM key_statement")
+    ended = database("SELECT envelope FROM key_statement WHERE role = 'service'")
     assert len(ended) == 1
     assert begun in ([], ended)
     predicate = Envelope.parse(ended[0][0]).statement["predicate"]

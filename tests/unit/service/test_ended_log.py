@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import ConfigurationError
 from evidence import Trust, trust_bytes, trust_file, verify_package
-from service.key_changes import adopt, list_keys, trust_text, write_trust
+from service.key_changes import adopt, list_keys, trust_text
 from service.keys import ensure_keys
 from service.settings import Settings
 from tests.fixtures.evidence import Deployment, contents
@@ -34,7 +34,7 @@ def settings(old: Deployment, new: Deployment) -> Settings:
     made = Settings(data=new.folder)
     ensure_keys(made)
     adopt(made, trust_bytes(trust_file(old.keys)), ended_at=old.now + ENDED)
-    write_trust(made)
+    made.trust_path.write_text(trust_text(made))
     return made
 
 
