@@ -80,8 +80,8 @@ class QuarantineRow(NamedTuple):
 
     @property
     def fingerprint(self) -> bytes:
-        """Digest of all that was claimed and sent, by which a resend is known."""
-        material = json.dumps([self.refusal.wire.topic, *self.refusal.claims, self.payload_sha256])
+        """Digest of all that was claimed and measured, by which a resend is known in whatever frame."""
+        material = json.dumps([self.refusal.wire.topic, *self.refusal.claims, self.refusal.digest])
         return hashlib.sha256(material.encode()).digest()
 
 
@@ -95,6 +95,7 @@ def quarantine_of(row: Row) -> QuarantineRow:
         claims=row.key,
         code=RefusalCode.SEQUENCE_CONFLICT,
         detail=f"epoch {row.key.epoch}, sequence {row.key.sequence} was received before with other content",
+        body_sha256=row.digest,
     )
     payload_sha256 = sha256_of(row.message.wire.payload)
     # The blob of an image or a waveform is there already: no need for a second copy in the row.
@@ -137,9 +138,11 @@ async def insert_blobs(conn: Connection, sizes: dict[Sha256, int]) -> None:
 
 async def insert_quarantine(conn: Connection, rows: Sequence[QuarantineRow]) -> set[bytes]:
     """Write refused messages; return the fingerprints of those that were not there before."""
-    if not rows:
+    known = await _known(conn, rows)
+    first = {row.fingerprint: row for row in reversed(rows) if row.fingerprint not in known}
+    if not first:
         return set()
-    ordered = sorted(rows, key=lambda row: row.fingerprint)
+    ordered = [first[fingerprint] for fingerprint in sorted(first)]
     await insert_blobs(
         conn, {row.payload_sha256: len(row.refusal.wire.payload) for row in ordered if row.in_blobs}
     )
@@ -153,6 +156,16 @@ async def insert_quarantine(conn: Connection, rows: Sequence[QuarantineRow]) -> 
                 new.add(row.fingerprint)
             cursor.nextset()
     return new
+
+
+async def _known(conn: Connection, rows: Sequence[QuarantineRow]) -> set[bytes]:
+    """Return which lie there already, so that no blob is named for what gets no row."""
+    if not rows:
+        return set()
+    cursor = await conn.execute(
+        "SELECT fingerprint FROM quarantine WHERE fingerprint = ANY(%s)", [[row.fingerprint for row in rows]]
+    )
+    return {row[0] for row in await cursor.fetchall()}
 
 
 _INSERT_QUARANTINE = """

@@ -223,6 +223,31 @@ async def test_a_genuine_message_spoilt_on_its_way_does_not_keep_itself_out(door
     assert [one.state for one in await door.found()] == ["valid"]
 
 
+@pytest.mark.parametrize(
+    "message",
+    [weigh().payload, b"{" + bytes(100_000)],
+    ids=["in its row", "a blob"],
+)
+async def test_an_unsigned_message_resent_in_a_fresh_frame_stays_one_row_of_quarantine(
+    door: Door, message: bytes
+) -> None:
+    """MQTT 3.1.1: nothing tells the station why no receipt comes, and every sending has its own `sent_at`."""
+    sendings = [
+        framed(
+            record().topic, {**dict(record().properties), "sent_at": f"2026-11-23T08:00:0{second}Z"}, message
+        )
+        for second in (4, 5, 6)
+    ]
+    first, *later = await door.send(*sendings[:2]) + await door.send(sendings[2])
+    assert first is not None
+    assert later == [first, first]
+    assert await door.rows("quarantine") == 1
+    assert await door.rows("blob") <= 1
+    other = framed(record().topic, dict(record().properties), message + b" ")
+    await door.send(other)
+    assert await door.rows("quarantine") == 2
+
+
 async def test_what_the_device_itself_sent_wrongly_is_dropped_from_its_spool(door: Door) -> None:
     assert await door.dropped(signed(weigh(b"{", header()))) == [[7, 7]]
     elsewhere = signed(record(seq="8", captured_at="2026-09-23T08:00:00Z"))

@@ -101,6 +101,13 @@ async def test_other_content_under_a_used_key_is_a_conflict_kept_once(connection
     assert await rows(connection, "SELECT wire_payload FROM passage") == [(passage(1).message.wire.payload,)]
 
 
+async def test_a_conflict_in_another_frame_is_kept_once(connection: Connection) -> None:
+    await store_batch(connection, batch(waveform_passage(1)))
+    other = [waveform_passage(1, samples=bytes(9), framing=framing) for framing in (b"first", b"second")]
+    assert await outcomes(connection, batch(*other)) == [CONFLICT, CONFLICT]
+    assert await size(connection, "quarantine") == 1
+
+
 async def test_repeats_within_one_batch(connection: Connection) -> None:
     stored = batch(passage(1), passage(1), passage(1, payload=b"other"), passage(2))
     assert await outcomes(connection, stored) == [NEW, DUPLICATE, CONFLICT, NEW]
