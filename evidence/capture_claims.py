@@ -7,12 +7,18 @@ compared as a whole, as which id is of which capture is not told there: an excha
 not seen here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256
+from evidence.acts import subjects_of
 from evidence.parsing import Json
+from evidence.sealed import sealed_document, sealed_event
+from evidence.statements import CAPTURES, check_statement
+
+ARRIVAL_FILE = "data/arrival.json"
 
 RECORDS = ("data/wire/weigh.json", "data/wire/waveform.zcwf")
 """Where a package has the record, as it arrived."""
@@ -38,10 +44,44 @@ class Comparison(NamedTuple):
     unnamed: tuple[Sha256, ...]
     """Originals that no statement named before: not checked, which speaks neither for nor against them."""
 
+    @property
+    def detail(self) -> str:
+        """What was found, as the end of a sentence about the package."""
+        if self.contradicted:
+            return f"capture statements name other originals than it holds: of {', '.join(self.contradicted)}"
+        if self.unnamed:
+            return (
+                f"no capture statement before it names {len(self.unnamed)} of its "
+                f"{self.named + len(self.unnamed)} originals: {', '.join(self.unnamed)}"
+            )
+        return f"its {self.named} originals are those that capture statements had named before"
 
-def claims_of(subjects: Iterable[tuple[str, Sha256]], leaf_index: int | None) -> list[Claim]:
-    """Return what the subjects of a capture statement say (`evidence.acts.subjects_of`)."""
+
+def claims_of(envelope: bytes, leaf_index: int | None, services: Sequence[bytes]) -> list[Claim]:
+    """Return what a capture statement says.
+
+    Parameters
+    ----------
+    envelope
+        As it was stored.
+    leaf_index
+        Where its entry stands in the log; None where the log does not have it.
+    services
+        The trust file's service keys.
+
+    Raises
+    ------
+    EvidenceBroken
+        It is malformed, no capture statement, or not signed by the service.
+    """
+    subjects = subjects_of(check_statement(envelope, services, CAPTURES))
     return [Claim(name, digest, leaf_index) for name, digest in subjects]
+
+
+def compare_package(folder: Path, claims: Iterable[Claim], *, package_index: int | None) -> Comparison:
+    """Compare the originals of the package in a folder; parameters and errors as `compare_originals`."""
+    arrival = sealed_document(folder, ARRIVAL_FILE)
+    return compare_originals(sealed_event(folder), arrival, claims, package_index=package_index)
 
 
 def compare_originals(

@@ -93,6 +93,7 @@ async def tell_history(conn: Connection, name: str, *, trust: Trust, places: Pla
     keys = [teller.key_chapter(one) for one in known]
     officers = _registered(given, keys, trust)
     teller.learn_acts(records, officers)
+    teller.learn_captures(records)
     chapters = [teller.chapter(one, officers) for one in records]
     acting = {key_id for record in records for key_id in _signers(record.envelope)}
     chapters += removed(await entries_about(conn, event, deleted=deleted), leaves)

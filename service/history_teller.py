@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from domain.acts import Act, ActKind
 from domain.errors import EvidenceBroken
-from domain.ids import sha256_of
 from evidence import (
     CAPTURES,
     DECISION,
@@ -20,6 +19,8 @@ from evidence import (
     verify_package,
 )
 from evidence.acts import RegisteredKey, check_act, envelope_digest, leaf_of_digest
+from evidence.capture_claims import Claim, claims_of, compare_package
+from evidence.corrections import asked_by_officers
 from evidence.dsse import Envelope
 from evidence.logged import check_published, check_signers_alive
 from evidence.parsing import Json, moment_of
@@ -48,6 +49,17 @@ class Teller:
         self._entries = entries
         self._deleted: dict[str, Act] = {}
         self._corrections: dict[str, Act] = {}
+        self._claims: list[Claim] = []
+
+    def learn_captures(self, records: Sequence[SignedRecord]) -> None:
+        """Take note of what capture statements that hold say of originals, to compare packages with it."""
+        for record in records:
+            if record.what == "captures":
+                told = self.chapter(record, {})
+                if told.signature.ok:
+                    index = told.leaf_index if told.inclusion.ok else None
+                    with suppress(EvidenceBroken):
+                        self._claims += claims_of(record.envelope, index, self._services)
 
     def learn_acts(self, records: Sequence[SignedRecord], officers: Mapping[str, RegisteredKey]) -> None:
         """Take note of what officers deleted at the end of retention, or had corrected, by acts that hold."""
@@ -127,7 +139,7 @@ class Teller:
                 at = moment_of(statement["predicate"].get("made_at"), "made_at")
                 return Signed(Finding(True, "signed by the service"), at)
             case "package" | "supplement":
-                return Signed(self._package(record))
+                return Signed(self._package(record, index))
         if _type_of(record.envelope) == DECISION:
             return self._decided(record, index, officers)
         act = check_act(record.envelope, index, officers=officers, services=self._services)
@@ -148,30 +160,28 @@ class Teller:
             raise EvidenceBroken("the service alone signed this review; an officer's signature is missing")
         return _decided(predicate)
 
-    def _package(self, record: SignedRecord) -> Finding:
+    def _package(self, record: SignedRecord, index: int | None) -> Finding:
         """Verify the whole package where its files lie; its statement alone where they were removed."""
         folder = self._places.evidence / record.subject
         if not folder.is_dir() and record.subject in self._deleted:
             return self._deleted_package(record, self._deleted[record.subject])
         if not folder.is_dir():
             return Finding(False, "its files are not in the evidence folder")
+        return self._whole_package(folder, index)
+
+    def _whole_package(self, folder: Path, index: int | None) -> Finding:
+        """Verify every layer, originals against capture statements, corrections against officers' acts."""
         report = verify_package(folder, self._trust)
-        broken = ", ".join(report.broken)
+        if report.broken:
+            return Finding(False, f"broken: {', '.join(report.broken)}")
+        captured = compare_package(folder, self._claims, package_index=index)
+        if captured.contradicted:
+            return Finding(False, captured.detail)
+        if not asked_by_officers(sealed_event(folder), self._corrections):
+            return Finding(False, "it corrects what was sealed, and no officer's act that holds asks for it")
         if report.status == NOT_CHECKED:
             return Finding(None, f"could not be checked here: {', '.join(report.not_checked)}")
-        if report.ok and not self._corrected_by_officers(folder):
-            return Finding(False, "it corrects what was sealed, and no officer's act that holds asks for it")
-        return Finding(report.ok, f"broken: {broken}" if broken else "every layer holds")
-
-    def _corrected_by_officers(self, folder: Path) -> bool:
-        """Say whether each correction that a supplement answers is an officer's act, which names its note."""
-        answers = sealed_event(folder).get("answers") or []
-        corrections = [one for one in answers if one.get("reason") == "correction"]
-        return all(
-            act is not None and dict(act.digests).get("note") == sha256_of(str(one.get("note")).encode())
-            for one in corrections
-            for act in [self._corrections.get(str(one.get("act")))]
-        )
+        return Finding(True, f"every layer holds; {captured.detail}")
 
     def _deleted_package(self, record: SignedRecord, act: Act) -> Finding:
         """Check that what was deleted is the package that was sealed."""
