@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from domain.ed25519 import is_public_key
 from domain.errors import EvidenceBroken
 from evidence.parsing import base64_of, base64_text, text_of
 from evidence.signing import Signer, check_signature
@@ -53,6 +54,8 @@ class VerifierKey(NamedTuple):
         material = base64_of(parts[2], "a verifier key")
         if len(material) != 33 or material[0] not in (ED25519, COSIGNATURE):
             raise EvidenceBroken(f"the verifier key of {parts[0]} is of a type this software does not know")
+        if not is_public_key(material[1:]):
+            raise EvidenceBroken(f"the verifier key of {parts[0]} is one for which anybody can sign")
         key = cls(parts[0], material[0], material[1:])
         if key.key_id.hex() != parts[1]:
             raise EvidenceBroken(

@@ -6,6 +6,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from domain.ed25519 import is_public_key
 from domain.errors import EvidenceBroken
 
 
@@ -58,8 +59,10 @@ def check_signature(public_key: bytes, signature: bytes, message: bytes, what: s
     Raises
     ------
     EvidenceBroken
-        It does not hold under this key.
+        It does not hold under this key, or the key is nobody's.
     """
+    if not is_public_key(public_key):
+        raise EvidenceBroken(f"{what} is by a key for which anybody can sign, or that is none")
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):

@@ -26,6 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from domain.ed25519 import is_public_key
 from domain.errors import ConfigurationError, EvidenceBroken
 from domain.ids import Sha256, sha256_of
 from evidence.key_life import LIFE_MEMBERS, KeyLife
@@ -267,8 +268,8 @@ def _device_of(entry: Any) -> TrustedDevice:
 
 def _ed25519_of(entry: Any, what: str) -> bytes:
     public_key = base64_of(entry["ed25519"], what)
-    if len(public_key) != 32:
-        raise EvidenceBroken(f"{what} is not an Ed25519 key of 32 bytes")
+    if not is_public_key(public_key):
+        raise EvidenceBroken(f"{what} is not an Ed25519 key of 32 bytes, or one for which anybody can sign")
     return public_key
 
 

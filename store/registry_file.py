@@ -35,6 +35,7 @@ from pydantic import (
 )
 
 from domain.completeness import profile
+from domain.ed25519 import is_public_key
 from domain.errors import ConfigurationError
 from domain.ids import DeviceId, OfficerId, SiteId, StationId
 from domain.registry import UNKNOWN_DIRECTION
@@ -53,6 +54,12 @@ def _known_direction(word: str) -> str:
             "this site; name the direction as the station sends it"
         )
     return word
+
+
+def _somebodys(public_key: bytes) -> bytes:
+    if not is_public_key(public_key):
+        raise ValueError("is no Ed25519 public key of 32 bytes, or one for which anybody can sign")
+    return public_key
 
 
 class _Entry(BaseModel):
@@ -117,7 +124,7 @@ class DeviceKeyEntry(_Entry):
     station_id: StationId
     device_id: DeviceId
     key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-    public_key: Annotated[Base64Bytes, Field(min_length=32, max_length=32)]
+    public_key: Annotated[Base64Bytes, AfterValidator(_somebodys)]
     valid_from: AwareDatetime
     valid_to: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
