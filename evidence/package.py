@@ -49,7 +49,8 @@ MAX_TAG_BYTES = 4 * 1024 * 1024
 _OWN_MEMBERS = frozenset({"event_id", "supplement", "predecessor", "originals", "derived", "anti_forgery"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _BUILDING = ".building-"
-_WRITERS = 2
+WRITERS = 2
+"""Threads that write the files of one package."""
 
 # A station that resends from its spool stamps the message anew: the one header that differs between replays.
 _VOLATILE_PROPERTY = "sent_at"
@@ -324,7 +325,7 @@ def _write_payload(building: Path, payload: Mapping[str, _File]) -> dict[str, st
         return sm3_of(payload[path].data)
 
     largest_first = sorted(payload, key=lambda path: len(payload[path].data), reverse=True)
-    with ThreadPoolExecutor(_WRITERS) as writers:
+    with ThreadPoolExecutor(WRITERS) as writers:
         return dict(zip(largest_first, writers.map(keep, largest_first), strict=True))
 
 
