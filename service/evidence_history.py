@@ -32,7 +32,8 @@ def history_command(name: str, trust: Path | None, json_wanted: bool) -> None:
     the officers who acted are told too. An entry of the log whose statement is not stored any more is told
     as removed.
 
-    The exit status is 0 if everything holds, 1 if something does not, and 2 if it could not be checked.
+    The exit status is 0 if everything holds, 1 if something does not, and 2 if it could not be checked, or
+    is not in the log yet.
     """
     settings = load_settings()
     told = run_to_end(_told(settings, name, Trust.load(trust or settings.trust_path)))
@@ -57,17 +58,22 @@ def as_text(history: History) -> str:
     ]
     for chapter in history.chapters:
         lines += _lines(chapter)
-    verdict = f"HOLDS: {len(history.chapters)} statements"
-    if history.waiting:
-        verdict += f", {len(history.waiting)} not in the log yet"
-    if history.unchecked:
-        named = "; ".join(_named(one) for one in history.unchecked)
-        verdict = f"NOT CHECKED: {named}; that speaks neither for nor against it"
+    return "\n".join([*lines, "", _verdict(history)])
+
+
+def _verdict(history: History) -> str:
     if history.broken:
-        verdict = "BROKEN: " + "; ".join(_named(one) for one in history.broken)
-    elif history.log.ok is False:
-        verdict = f"BROKEN: {history.log.detail}"
-    return "\n".join([*lines, "", verdict])
+        return "BROKEN: " + "; ".join(_named(one) for one in history.broken)
+    if history.log.ok is False:
+        return f"BROKEN: {history.log.detail}"
+    open_points = [_named(one) for one in history.unchecked]
+    if history.waiting:
+        open_points.append(f"{len(history.waiting)} not in the log yet")
+    if history.log.ok is None:
+        open_points.append(history.log.detail)
+    if open_points:
+        return f"NOT CHECKED: {'; '.join(open_points)}; that speaks neither for nor against it"
+    return f"HOLDS: {len(history.chapters)} statements"
 
 
 def as_json(history: History) -> str:

@@ -5,21 +5,25 @@ ever; this list lets an officer see it.
 """
 
 import sys
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 import click
 
-from domain.errors import EvidenceBroken
 from evidence import Trust
-from evidence.acts import KeyEntry, RegisteredKey, officer_keys_of
+from evidence.acts import RegisteredKey
+from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
 from service.administration import open_database
+from service.chapters import Chapter, Finding
 from service.command import or_not_checked, run_to_end
+from service.history_deletions import reckon
+from service.history_gaps import whole_log
+from service.history_officers import Officers, officers_of
+from service.history_teller import Places
 from service.settings import Settings, load_settings
-from store.officer_keys import LoggedKeyStatement, key_statements
 
-BROKEN = 1
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -29,38 +33,59 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def officers_command(trust: Path | None) -> None:
     """List the officers' keys that the log has statements on, with their places in the log.
 
+    Each statement is looked up in the log as it lies there. The last line says whether every entry of the
+    log is that of a statement stored: a key whose statement was removed is told there.
+
     An officer who finds a key here that is not theirs should say so at once: acts signed by it are not their
-    own. The exit status is 0 if every statement holds, 1 if one does not, and 2 if none could be checked.
+    own. The exit status is 0 if everything holds, 1 if something does not, and 2 if it could not be checked,
+    or is not in the log yet.
     """
     settings = load_settings()
-    services = [service.public_key for service in Trust.load(trust or settings.trust_path).services]
-    lines = [_line(key_id, of_key, services) for key_id, of_key in run_to_end(_statements(settings))]
+    officers, log = run_to_end(_told(settings, Trust.load(trust or settings.trust_path)))
+    lines = [*_lines(officers), _log_line(log)]
     for line in lines:
         click.echo(line)
-    sys.exit(BROKEN if any(line.startswith("BROKEN") for line in lines) else 0)
+    sys.exit(_status(lines))
 
 
-async def _statements(settings: Settings) -> list[tuple[str, list[LoggedKeyStatement]]]:
+async def _told(settings: Settings, trust: Trust) -> tuple[Officers, Finding]:
+    places = Places(settings.evidence_root, settings.log_root)
+    services = [service.public_key for service in trust.services]
     async with open_database(settings) as conn:
-        stated = await key_statements(conn)
-    of_key = attrgetter("key_id")
-    return [(key_id, list(group)) for key_id, group in groupby(sorted(stated, key=of_key), key=of_key)]
+        officers = await officers_of(conn, trust=trust, places=places)
+        reckoning = await reckon(conn, None, officers=officers.keys, services=services)
+        return officers, await whole_log(conn, places.log, trust=trust, reckoning=reckoning)
 
 
-def _line(key_id: str, stated: list[LoggedKeyStatement], services: list[bytes]) -> str:
-    logged = [KeyEntry(one.leaf_index, one.envelope) for one in stated if one.leaf_index is not None]
-    try:
-        keys = officer_keys_of(logged, services)
-    except EvidenceBroken as error:
-        return f"BROKEN  {key_id}  {error}"
-    waiting = len(logged) < len(stated)
-    return _told(key_id, keys.get(key_id)) + (
-        "; a statement on its end waits to be logged" if logged and waiting else ""
-    )
+def _status(lines: Sequence[str]) -> int:
+    if any(line.startswith("BROKEN") for line in lines):
+        return NOT_VERIFIED
+    return VERIFIED if all(line.startswith("holds") for line in lines) else NOT_CHECKED
 
 
-def _told(key_id: str, key: RegisteredKey | None) -> str:
+def _lines(officers: Officers) -> Iterator[str]:
+    of_key = attrgetter("subject")
+    for key_id, chapters in groupby(sorted(officers.chapters, key=of_key), key=of_key):
+        yield _line(key_id, list(chapters), officers.keys.get(key_id))
+
+
+def _line(key_id: str, stated: Sequence[Chapter], key: RegisteredKey | None) -> str:
+    """Return the line of one key; it holds only once each statement on it does and is in the log."""
+    broken = [
+        finding.detail for one in stated for finding in (one.signature, one.inclusion) if finding.ok is False
+    ]
+    if broken:
+        return f"BROKEN  {key_id}  {broken[0]}"
     if key is None:
+        return f"BROKEN  {key_id}  its statements do not follow from each other"
+    if stated[0].leaf_index is None:
         return f"waits   {key_id}  not in the log yet"
-    ended = "in use" if key.ended_at is None else f"ended by entry {key.ended_at}"
-    return f"holds   {key_id}  officer {key.officer}, given by entry {key.registered_at}, {ended}"
+    told = f"{key_id}  officer {key.officer}, given by entry {key.registered_at}"
+    if any(one.leaf_index is None for one in stated):
+        return f"waits   {told}, in use; a statement on its end waits to be logged"
+    return f"holds   {told}, {'in use' if key.ended_at is None else f'ended by entry {key.ended_at}'}"
+
+
+def _log_line(log: Finding) -> str:
+    mark = {True: "holds  ", False: "BROKEN ", None: "waits  "}[log.ok]
+    return f"{mark} log  {log.detail}"

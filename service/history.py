@@ -6,25 +6,25 @@ looked up in the log as it lies there today, and dated by the proof that was kep
 What the log has an entry of, and nothing stored accounts for, is told as removed (`service.history_gaps`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from domain.acts import ActKind
 from domain.errors import EvidenceBroken
 from domain.ids import EventId, Sha256
 from evidence import Trust, leaf_hash
-from evidence.acts import KeyEntry, RegisteredKey, leaf_of_digest, officer_keys_of, subjects_of
+from evidence.acts import leaf_of_digest
 from evidence.dsse import Envelope
 from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
-from service.chapters import NEVER_LOGGED, Chapter, Finding, in_log_order, without_replays
+from service.chapters import Chapter, Finding, in_log_order, without_replays
+from service.history_deletions import reckon
 from service.history_gaps import removed, whole_log
+from service.history_officers import officers_of
 from service.history_teller import Places, Teller, leaf_of
 from store.connection import Connection
 from store.entry_proofs import entries_known
 from store.life import SignedRecord, entries_about, event_named, life_of
-from store.officer_keys import LoggedKeyStatement, key_statements
 
 
 class History(NamedTuple):
@@ -38,15 +38,18 @@ class History(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is broken or unchecked, and no entry of the log unknown."""
+        """Whether nothing is broken, unchecked or waiting, and no entry of the log unknown."""
         return self.status == VERIFIED
 
     @property
     def status(self) -> int:
-        """Exit status: 0 everything holds, 1 something does not, 2 something could not be checked here."""
+        """Exit status: 0 everything holds, 1 something does not, 2 something could not be checked.
+
+        What waits to be logged nobody but the database vouches for yet, so it does not hold either.
+        """
         if self.broken or self.log.ok is False:
             return NOT_VERIFIED
-        return NOT_CHECKED if self.unchecked else VERIFIED
+        return NOT_CHECKED if self.unchecked or self.waiting or self.log.ok is None else VERIFIED
 
     @property
     def broken(self) -> list[Chapter]:
@@ -84,60 +87,30 @@ async def tell_history(conn: Connection, name: str, *, trust: Trust, places: Pla
         Nothing here has this id.
     """
     event = await event_named(conn, name)
-    deleted = list(_named_by_deletions(await life_of(conn, event)))
-    records = _with_erased(await life_of(conn, event, deleted=deleted))
-    given = await key_statements(conn)
-    known = [SignedRecord(one.what, one.key_id, one.what, one.envelope, None, one.made_at) for one in given]
-    leaves = [leaf for leaf in map(leaf_of, [*records, *known]) if leaf is not None]
-    teller = Teller(trust, places, await entries_known(conn, [leaf_hash(leaf) for leaf in leaves]))
-    keys = [teller.key_chapter(one) for one in known]
-    officers = _registered(given, keys, trust)
-    teller.learn_acts(records, officers)
-    teller.learn_captures(records)
-    chapters = [teller.chapter(one, officers) for one in records]
-    acting = {key_id for record in records for key_id in _signers(record.envelope)}
-    chapters += removed(await entries_about(conn, event, deleted=deleted), leaves)
-    told = sorted([*chapters, *(key for key in keys if key.subject in acting)], key=in_log_order)
-    return History(event, trust.digest, without_replays(told), await whole_log(conn, places.log))
-
-
-def _registered(
-    given: Sequence[LoggedKeyStatement], told: Sequence[Chapter], trust: Trust
-) -> dict[str, RegisteredKey]:
-    """Return the officers' keys that statements which hold give; a key with one that does not is left out."""
+    officers = await officers_of(conn, trust=trust, places=places)
     services = [service.public_key for service in trust.services]
-    by_key: dict[str, list[KeyEntry]] = {}
-    doubtful: set[str] = set()
-    for statement, chapter in zip(given, told, strict=True):
-        place = NEVER_LOGGED if statement.leaf_index is None else statement.leaf_index
-        by_key.setdefault(statement.key_id, []).append(KeyEntry(place, statement.envelope))
-        if False in (chapter.signature.ok, chapter.inclusion.ok):
-            doubtful.add(statement.key_id)
-    officers: dict[str, RegisteredKey] = {}
-    for key_id, entries in by_key.items():
-        if key_id not in doubtful:
-            with suppress(EvidenceBroken):
-                officers |= officer_keys_of(entries, services)
-    return officers
+    reckoning = await reckon(conn, event, officers=officers.keys, services=services)
+    deleted = list(reckoning.named)
+    records = _with_erased(await life_of(conn, event, deleted=deleted), reckoning.named)
+    leaves = [leaf for leaf in map(leaf_of, records) if leaf is not None]
+    teller = Teller(trust, places, await entries_known(conn, [leaf_hash(leaf) for leaf in leaves]))
+    teller.learn_acts(records, officers.keys)
+    teller.learn_captures(records)
+    chapters = [teller.chapter(one, officers.keys) for one in records]
+    acting = {key_id for record in records for key_id in _signers(record.envelope)}
+    queued = await entries_about(conn, event, deleted=deleted)
+    chapters += removed(queued, [*leaves, *officers.leaves])
+    told = sorted([*chapters, *(key for key in officers.chapters if key.subject in acting)], key=in_log_order)
+    log = await whole_log(conn, places.log, trust=trust, reckoning=reckoning)
+    return History(event, trust.digest, without_replays(told), log)
 
 
-def _with_erased(records: Sequence[SignedRecord]) -> list[SignedRecord]:
+def _with_erased(records: Sequence[SignedRecord], named: Mapping[str, Sha256]) -> list[SignedRecord]:
     """Return the records; one whose words were erased has the entry that a deletion's digest gives it."""
-    named = _named_by_deletions(records)
     return [
         replace(one, leaf=leaf_of_digest(named[one.name])) if not one.envelope and one.name in named else one
         for one in records
     ]
-
-
-def _named_by_deletions(records: Sequence[SignedRecord]) -> dict[str, Sha256]:
-    """Return names and digests that deletions among the records give, to be believed or not."""
-    named: dict[str, Sha256] = {}
-    for record in records:
-        if record.what == ActKind.DELETION:
-            with suppress(EvidenceBroken):
-                named |= dict(subjects_of(Envelope.parse(record.envelope).statement))
-    return named
 
 
 def _signers(envelope: bytes) -> list[str]:

@@ -18,7 +18,7 @@ from evidence import (
     statement_leaf,
     verify_package,
 )
-from evidence.acts import RegisteredKey, check_act, envelope_digest, leaf_of_digest
+from evidence.acts import RegisteredKey, check_act, envelope_digest, leaf_of_digest, subjects_of
 from evidence.capture_claims import Claim, claims_of, compare_package
 from evidence.corrections import asked_by_officers
 from evidence.dsse import Envelope
@@ -66,7 +66,10 @@ class Teller:
         for record in records:
             if record.what in (ActKind.DELETION, ActKind.CORRECTION):
                 with suppress(EvidenceBroken):
-                    act = check_act(record.envelope, None, officers=officers, services=self._services)
+                    inclusion, index, _ = self._included(record)
+                    act = check_act(record.envelope, index, officers=officers, services=self._services)
+                    if inclusion.ok is False or act.event != record.event:
+                        continue
                     if act.kind is ActKind.CORRECTION:
                         self._corrections[envelope_digest(record.envelope)] = act
                     elif act.kind is ActKind.DELETION:
@@ -139,12 +142,15 @@ class Teller:
                 at = moment_of(statement["predicate"].get("made_at"), "made_at")
                 return Signed(Finding(True, "signed by the service"), at)
             case "package" | "supplement":
+                _check_sealed_event(record)
                 return Signed(self._package(record, index))
         if _type_of(record.envelope) == DECISION:
             return self._decided(record, index, officers)
         act = check_act(record.envelope, index, officers=officers, services=self._services)
         if (act.kind, act.subject) != (record.what, record.subject):
             raise EvidenceBroken(f"it is a {act.kind} of {act.subject}, stored as a {record.what} of another")
+        if act.event != record.event:
+            raise EvidenceBroken(f"it is signed as of event {act.event}, and stored as of {record.event}")
         finding = Finding(True, f"signed by {_signed_by(act, record.envelope)}")
         return Signed(finding, act.made_at, act.officer, act.licence, act.reason, act.corrects)
 
@@ -201,6 +207,9 @@ class Teller:
     def _key(self, record: SignedRecord) -> Signed:
         statement = check_statement(record.envelope, self._services, KEYS)
         predicate = statement["predicate"]
+        named = key_named_in(record.envelope)
+        if named != record.subject:
+            raise EvidenceBroken(f"it is about the key {named}, stored as about another")
         at = moment_of(predicate.get("made_at"), "made_at")
         return Signed(
             Finding(True, "signed by the service"),
@@ -239,6 +248,21 @@ def leaf_of(record: SignedRecord) -> bytes | None:
     if record.what in ("package", "supplement") or not record.envelope:
         return record.leaf
     return statement_leaf(record.envelope)
+
+
+def _check_sealed_event(record: SignedRecord) -> None:
+    predicate = Envelope.parse(record.envelope).statement.get("predicate")
+    named = predicate.get("event_id") if isinstance(predicate, dict) else None
+    if record.event not in (None, named):
+        raise EvidenceBroken(f"it was sealed as of event {named}, and is stored as of {record.event}")
+
+
+def key_named_in(envelope: bytes) -> str:
+    """Return the key that a statement on a key is about, believed or not; raises `EvidenceBroken`."""
+    subjects = subjects_of(Envelope.parse(envelope).statement)
+    if len(subjects) != 1:
+        raise EvidenceBroken("a statement on an officer's key names not exactly one key")
+    return subjects[0][1]
 
 
 def _type_of(envelope: bytes) -> object:

@@ -1,7 +1,12 @@
-"""Everything that was signed about one passage, as stored: for telling its life."""
+"""Everything that was signed about one passage, as stored: for telling its life.
 
+Which event an act, a review or a package is about is signed in it. So they are found by what was signed, and
+by the columns beside it too: whoever moves a row to another event hides it from neither.
+"""
+
+import base64
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -30,6 +35,8 @@ class SignedRecord:
     leaf: bytes | None
     """As stored with a package; None where it follows from the envelope, or there is none yet."""
     at: datetime
+    event: str | None = None
+    """Which event the columns say an act, a review or a package is about."""
 
 
 class QueuedEntry(NamedTuple):
@@ -41,6 +48,13 @@ class QueuedEntry(NamedTuple):
     queued_at: datetime
     leaf_index: int | None
     """None while it waits to be logged."""
+
+
+class UnaccountedEntry(NamedTuple):
+    """An entry of the log that is that of no statement stored."""
+
+    leaf_index: int
+    leaf_hash: bytes
 
 
 class SealedPackage(NamedTuple):
@@ -84,7 +98,7 @@ async def event_named(conn: Connection, name: str) -> EventId:
 
 
 async def life_of(conn: Connection, event_id: EventId, *, deleted: Sequence[str] = ()) -> list[SignedRecord]:
-    """Return what was signed about a passage, in the order in which it was stored.
+    """Return what was signed about a passage, or stored as if it were, in the order in which it was stored.
 
     `deleted` are the names that a deletion gives: of captures, and of holds on a plate that it erased.
     """
@@ -92,25 +106,35 @@ async def life_of(conn: Connection, event_id: EventId, *, deleted: Sequence[str]
         await cursor.execute(
             """
             SELECT DISTINCT 'captures' AS what, %(event)s AS subject, '' AS name, c.envelope,
-                NULL::bytea AS leaf, c.made_at AS at
+                NULL::bytea AS leaf, c.made_at AS at, NULL AS event
             FROM capture_statement c JOIN capture_statement_subject s USING (statement_id)
             WHERE s.event_id = %(event)s OR s.event_id = ANY(%(deleted)s)
                OR s.event_id IN (SELECT event_id FROM capture WHERE passage_event_id = %(event)s)
             UNION ALL
             SELECT CASE supplement WHEN 0 THEN 'package' ELSE 'supplement' END, folder, folder, envelope,
-                leaf, built_at
-            FROM package WHERE event_id = %(event)s
+                leaf, built_at, event_id
+            FROM package WHERE event_id = %(event)s OR position(%(sealed_0)s in envelope) > 0
+                OR position(%(sealed_1)s in envelope) > 0 OR position(%(sealed_2)s in envelope) > 0
             UNION ALL
-            SELECT 'review', r.case_id, 'review-' || r.round, r.envelope, NULL, r.decided_at
-            FROM review r JOIN case_file c USING (case_id) WHERE c.event_id = %(event)s
+            SELECT 'review', r.case_id, 'review-' || r.round, r.envelope, NULL, r.decided_at, c.event_id
+            FROM review r LEFT JOIN case_file c USING (case_id)
+            WHERE c.event_id = %(event)s OR position(%(acted_0)s in r.envelope) > 0
+                OR position(%(acted_1)s in r.envelope) > 0 OR position(%(acted_2)s in r.envelope) > 0
             UNION ALL
-            SELECT kind, subject, act_id, envelope, NULL, made_at FROM act
-            WHERE event_id = %(event)s OR act_id = ANY(%(deleted)s) OR act_id IN (
+            SELECT kind, subject, act_id, envelope, NULL, made_at, event_id FROM act
+            WHERE event_id = %(event)s OR position(%(acted_0)s in envelope) > 0
+                OR position(%(acted_1)s in envelope) > 0 OR position(%(acted_2)s in envelope) > 0
+                OR act_id = ANY(%(deleted)s) OR act_id IN (
                 SELECT unnest(ARRAY[l.placed_act, l.released_act])
                 FROM hold_cover JOIN legal_hold l USING (hold_id) WHERE hold_cover.event_id = %(event)s)
             ORDER BY at, what
             """,
-            {"event": event_id, "deleted": list(deleted)},
+            {
+                "event": event_id,
+                "deleted": list(deleted),
+                **_in_base64("acted", f'"event":"{event_id}"'),
+                **_in_base64("sealed", f'"event_id":"{event_id}"'),
+            },
         )
         return await cursor.fetchall()
 
@@ -142,38 +166,49 @@ async def entries_about(
         return await cursor.fetchall()
 
 
-async def named_in_deletions(conn: Connection) -> list[bytes]:
-    """Return the envelopes of all deletions: they name the digests of what they erased."""
-    cursor = await conn.execute("SELECT envelope FROM act WHERE kind = 'deletion'")
-    return [bytes(row[0]) for row in await cursor.fetchall()]
+async def deletions_with_places(conn: Connection) -> AsyncIterator[tuple[bytes, int | None]]:
+    """Yield the envelope of every deletion that was queued for the log, and its index; None while it waits.
 
-
-async def entries_unaccounted(conn: Connection, size: int, *, erased: Sequence[bytes]) -> list[int]:
-    """Return the indexes of entries below `size` whose leaf is that of no statement stored in any table.
-
-    The leaf hash is computed anew from what is stored: no column that only says so is believed. `erased`
-    are the leaf hashes of what deletions name.
+    Its entry is found by the leaf computed from the envelope, whatever the row says.
     """
-    cursor = await conn.execute(
-        """
-        WITH enveloped AS (
-            SELECT envelope FROM capture_statement UNION ALL SELECT envelope FROM review
-            UNION ALL SELECT envelope FROM act UNION ALL SELECT envelope FROM key_statement
-            UNION ALL SELECT envelope FROM officer_key_statement
-        ), stored AS (
-            SELECT sha256('\\x00'::bytea || convert_to(
-                encode(sha256(envelope), 'hex') || E'  statement.dsse.json\\n', 'UTF8')) AS leaf_hash
-            FROM enveloped WHERE envelope <> ''
-            UNION ALL SELECT sha256('\\x00'::bytea || leaf) FROM package WHERE leaf IS NOT NULL
-            UNION ALL SELECT unnest(%(erased)s::bytea[])
+    async with conn.cursor() as cursor:
+        rows = cursor.stream(
+            """
+            SELECT a.envelope, CASE WHEN o.logged_at IS NOT NULL THEN o.leaf_index END
+            FROM act a JOIN log_outbox o ON o.leaf_hash = sha256('\\x00'::bytea || convert_to(
+                encode(sha256(a.envelope), 'hex') || E'  statement.dsse.json\\n', 'UTF8'))
+            WHERE a.kind = 'deletion'
+            """
         )
-        SELECT leaf_index FROM log_outbox o
-        WHERE leaf_index < %(size)s AND NOT EXISTS (SELECT FROM stored WHERE stored.leaf_hash = o.leaf_hash)
-        ORDER BY leaf_index
-        """,
-        {"size": size, "erased": list(erased)},
-    )
-    return [row[0] for row in await cursor.fetchall()]
+        async for envelope, leaf_index in rows:
+            yield bytes(envelope), leaf_index
+
+
+async def entries_unaccounted(conn: Connection) -> list[UnaccountedEntry]:
+    """Return the entries whose leaf is that of no statement stored in any table, in their order.
+
+    The leaf hash is computed anew from what is stored: no column that only says so is believed.
+    """
+    async with conn.cursor(row_factory=class_row(UnaccountedEntry)) as cursor:
+        await cursor.execute(
+            """
+            WITH enveloped AS (
+                SELECT envelope FROM capture_statement UNION ALL SELECT envelope FROM review
+                UNION ALL SELECT envelope FROM act UNION ALL SELECT envelope FROM key_statement
+                UNION ALL SELECT envelope FROM officer_key_statement
+            ), stored AS (
+                SELECT sha256('\\x00'::bytea || convert_to(
+                    encode(sha256(envelope), 'hex') || E'  statement.dsse.json\\n', 'UTF8')) AS leaf_hash
+                FROM enveloped WHERE envelope <> ''
+                UNION ALL SELECT sha256('\\x00'::bytea || leaf) FROM package WHERE leaf IS NOT NULL
+            )
+            SELECT leaf_index, leaf_hash FROM log_outbox o
+            WHERE leaf_index IS NOT NULL
+                AND NOT EXISTS (SELECT FROM stored WHERE stored.leaf_hash = o.leaf_hash)
+            ORDER BY leaf_index
+            """
+        )
+        return await cursor.fetchall()
 
 
 async def tile_digests(conn: Connection, size: int, width: int) -> dict[int, bytes]:
@@ -191,3 +226,11 @@ async def entries_below(conn: Connection, size: int) -> int:
     cursor = await conn.execute("SELECT count(*) FROM log_outbox WHERE leaf_index < %s", [size])
     row = await cursor.fetchone()
     return row[0] if row else 0
+
+
+def _in_base64(name: str, text: str) -> dict[str, bytes]:
+    """Return how a text looks inside base64, by where it begins in a group of three bytes."""
+    data = text.encode()
+    return {
+        f"{name}_{skip}": base64.b64encode(data[skip:])[: (len(data) - skip) // 3 * 4] for skip in range(3)
+    }

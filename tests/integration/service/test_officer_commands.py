@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import SecretStr
 
-from evidence import create_keys, trust_bytes, trust_file
+from evidence import create_keys, load_keys, trust_bytes, trust_file
 from service.cli import main
+from service.sequencer import sequence
+from service.settings import Settings
+from service.wiring import log_of
 from store.connection import connect
+from store.outbox import take_log
 from store.registry import load_registry
+from store.transactions import transaction_on
 from tests.fixtures.office import REGISTRY
 
 OLD, NEW, OTHER = ("an old password of hers", "a new password of hers", "what the administrator chose")
@@ -20,6 +26,7 @@ class Installation:
 
     def __init__(self, database_url: str, data: Path) -> None:
         self._url = database_url
+        self._data = data
         self._environment = {"ZHICHAO_DATABASE_URL": database_url, "ZHICHAO_DATA": str(data)}
 
     def run(self, *arguments: str, typed: str = "") -> Result:
@@ -39,13 +46,29 @@ class Installation:
         return asyncio.run(rows())
 
     def log_all(self) -> None:
-        """Give every waiting entry its place in the log, as the sequencer does."""
+        """Write every waiting entry into the log, as a worker does."""
+        settings = Settings(database_url=SecretStr(self._url), data=self._data)
+        keys = load_keys(settings.keys_root)
 
-        async def number() -> None:
-            async with await connect(self._url) as conn:
-                await conn.execute("UPDATE log_outbox SET leaf_index = outbox_id, logged_at = now()")
+        async def write() -> None:
+            async with await connect(self._url, autocommit=True) as conn:
+                async with transaction_on(conn):
+                    token = await take_log(conn)
+                assert token is not None
+                await sequence(conn, token, log_of(settings, keys), keys)
 
-        asyncio.run(number())
+        asyncio.run(write())
+
+    def attack(self, *statements: str) -> None:
+        """Change the database as whoever owns it can."""
+
+        async def change() -> None:
+            async with await connect(self._url, autocommit=True) as conn:
+                await conn.execute("SET session_replication_role = replica")
+                for statement in statements:
+                    await conn.execute(statement.encode())
+
+        asyncio.run(change())
 
     def signs(self, password: str) -> bool:
         """Try an act, which opens the key or makes one, and fails for want of anything to act on."""
@@ -132,15 +155,18 @@ def test_an_officer_sees_every_key_that_was_given_in_their_name(
 ) -> None:
     assert installation.signs(OLD)
     ((first, _),) = installation.signing_keys()
-    assert installation.run("evidence", "officers").output == f"waits   {first}  not in the log yet\n"
+    told = installation.run("evidence", "officers")
+    assert (told.exit_code, told.output.splitlines()[0]) == (2, f"waits   {first}  not in the log yet")
     installation.log_all()
     told = installation.run("evidence", "officers")
-    assert told.output.startswith(f"holds   {first}  officer YN-001, given by entry ")
-    assert (told.exit_code, told.output.strip().endswith("in use")) == (0, True)
+    given, log = told.output.splitlines()
+    assert given.startswith(f"holds   {first}  officer YN-001, given by entry ")
+    assert (told.exit_code, given.endswith("in use")) == (0, True)
+    assert log.startswith("holds   log  all ")
     assert installation.run("account", "password", "limei", typed=f"{OTHER}\n").exit_code == 0
     assert installation.signs(OTHER)
     installation.log_all()
-    lines = installation.run("evidence", "officers").output.splitlines()
+    *lines, _ = installation.run("evidence", "officers").output.splitlines()
     assert sorted((first in line, "ended by entry" in line) for line in lines) == [
         (False, False),
         (True, True),
@@ -148,4 +174,29 @@ def test_an_officer_sees_every_key_that_was_given_in_their_name(
     others = tmp_path / "other-trust.json"
     others.write_bytes(trust_bytes(trust_file(create_keys(tmp_path / "other keys"))))
     told = installation.run("evidence", "officers", "--trust", str(others))
-    assert (told.exit_code, told.output.count("BROKEN")) == (1, 2)
+    assert (told.exit_code, told.output.count("BROKEN")) == (1, 3)
+
+
+def test_an_officers_key_forged_by_row_never_holds(installation: Installation) -> None:
+    assert installation.signs(OLD)
+    installation.log_all()
+    ((first, _),) = installation.signing_keys()
+    # Its statement is taken for logged where it is not, or for another entry's.
+    moved = f"UPDATE officer_key_statement SET outbox_id = 1 WHERE key_id = '{first}'"  # noqa: S608
+    assert installation.run("account", "password", "limei", typed=f"{OTHER}\n").exit_code == 0
+    assert installation.signs(OTHER)
+    installation.attack(moved, "UPDATE log_outbox SET leaf_index = outbox_id - 1, logged_at = now()")
+    told = installation.run("evidence", "officers")
+    assert told.exit_code == 1
+    (forged,) = [line for line in told.output.splitlines() if first not in line and " log  " not in line]
+    assert (forged.startswith("BROKEN"), "is missing from the log" in forged) == (True, True)
+    installation.attack("UPDATE officer_key_statement SET envelope = 'forged'")
+    assert "holds " not in installation.run("evidence", "officers").output
+
+
+def test_an_officers_key_whose_statement_was_removed_is_told(installation: Installation) -> None:
+    assert installation.signs(OLD)
+    installation.log_all()
+    installation.attack("DELETE FROM officer_key_statement", "UPDATE log_outbox SET subject = 'x'")
+    told = installation.run("evidence", "officers")
+    assert (told.exit_code, "whose statement is stored no more" in told.output) == (1, True)
