@@ -34,7 +34,7 @@ from domain.ids import EventId, Sha256, sha256_of
 from evidence import Signer, Trust, leaf_hash, statement_leaf, verify_package
 from evidence.acts import sign_act
 from evidence.dsse import Envelope, EnvelopeSignature
-from evidence.exported import ACT_FILE, STATEMENTS, SUMS
+from evidence.exported.folder import ACT_FILE, HISTORY, STATEMENTS, SUMS
 from evidence.package import TAG_MANIFEST
 from service.chapters import Chapter
 from service.evidence_history import as_json
@@ -159,7 +159,7 @@ async def _store(desk: Desk, act: Act) -> SignedAct:
 
 async def _write_statements(desk: Desk, event: EventId, folder: Path) -> None:
     told = await tell_history(desk.conn, event, trust=desk.trust, places=desk.places)
-    (folder / "history.json").write_text(as_json(told) + "\n", encoding="utf-8")
+    (folder / HISTORY).write_text(as_json(told) + "\n", encoding="utf-8")
     (folder / "trust.sha256").write_text(f"{desk.trust.digest}\n", encoding="ascii")
     records = [one for one in await life_of(desk.conn, event) if one.what not in ("package", "supplement")]
     written = [one for one in records if one.envelope]

@@ -18,7 +18,8 @@ from domain.errors import ConfigurationError, EvidenceBroken, ServiceUnavailable
 from domain.units import utc_text
 from evidence import Trust, leaf_hash, statement_leaf
 from evidence.checkpoint import TlogProof
-from evidence.exported import STATEMENTS, statements_of
+from evidence.exported.folder import STATEMENTS
+from evidence.exported.statements import statements_of
 from evidence.key_statements import KeyReader, KeyStatement, disagreements, remarks
 from evidence.log import published_proof
 from evidence.logged import Place, check_logged, check_published
@@ -177,7 +178,7 @@ def _stored_record(one: LoggedStatement, entry: KnownEntry | None, look_up: Call
 def _in_folder(folder: Path, trust: Trust) -> list[Record]:
     """Read the statements in a folder; raises `ConfigurationError` where there are none."""
     try:
-        found = list(statements_of(folder))
+        found = statements_of(folder)
     except (EvidenceBroken, OSError) as error:
         raise ConfigurationError(f"no statements can be read in {folder}: {error}") from None
     records = []

@@ -13,11 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from domain.acts import Act, ActKind
-from domain.ids import EventId, OfficerId, sha256_of
+from domain.ids import EventId, OfficerId, Sha256, sha256_of
 from evidence import Trust, leaf_hash, statement_leaf, trust_bytes, trust_file
 from evidence.acts import sign_act, sign_officer_key, sign_officer_key_end
 from evidence.dsse import Envelope, sign_envelope
-from evidence.exported import ACT_FILE, STATEMENTS, SUMS, verify_export
+from evidence.exported import verify_export
+from evidence.exported.folder import ACT_FILE, STATEMENTS, SUMS
 from evidence.masked_copies import COPIES, LIST, MaskedCopy, write_copies
 from evidence.officer_keys import OfficerKey
 from evidence.package import DerivedItem
@@ -25,7 +26,7 @@ from evidence.parsing import canonical_json
 from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED, Report
 from evidence.statements import sign_capture_statement, sign_decision
 from service.cli import main
-from tests.fixtures.evidence import Deployment, contents, event_number
+from tests.fixtures.evidence import Deployment, contents, event_number, originals_of
 
 NOW = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
 LI, WANG = (OfficerKey.generate(OfficerId(one)) for one in ("YN-001", "YN-002"))
@@ -64,6 +65,13 @@ class Export(NamedTuple):
             "officer-key", sign_officer_key(key, self.deployment.keys.service, at=NOW), logged=logged
         )
 
+    def add_package(self, package: Path) -> "Export":
+        """Put a sealed package into the folder, to be named by the act."""
+        shutil.copytree(package, self.folder / package.name)
+        manifest = f"{package.name}/tagmanifest-sha256.txt"
+        named = (manifest, sha256_of((self.folder / manifest).read_bytes()))
+        return self._replace(act=replace(self.act, digests=(*self.act.digests, named)))
+
     def hand_over(self, key: OfficerKey = LI, *, kind: ActKind = ActKind.EXPORT) -> "Export":
         """Sign for what lies in the folder now."""
         files = sorted(one for one in self.folder.rglob("*") if one.is_file())
@@ -87,31 +95,37 @@ class Export(NamedTuple):
 @pytest.fixture
 def export(deployment: Deployment, tmp_path: Path) -> Export:
     """One package with what is needed to hand it over, not signed for yet."""
-    package, folder = deployment.seal(contents(5)), tmp_path / "export"
-    shutil.copytree(package, folder / package.name)
-    (folder / STATEMENTS).mkdir()
-    manifest = f"{package.name}/tagmanifest-sha256.txt"
+    return exported(deployment, tmp_path / "export", originals_of(contents(5)))
+
+
+def exported(deployment: Deployment, folder: Path, named: dict[EventId, Sha256]) -> Export:
+    """Log what arrived, seal a package after it, and return both as `export`."""
+    (folder / STATEMENTS).mkdir(parents=True)
     act = Act(
         act_id="act-1",
         kind=ActKind.REVIEW,
         officer=LI.officer,
         licence="YN5301-001",
         event=EventId(contents(5).event_id),
-        subject=package.name,
+        subject=f"EV-{contents(5).event_id}",
         reason="confirmed",
-        digests=(("weighing", sha256_of(b"")), (manifest, sha256_of((folder / manifest).read_bytes()))),
+        digests=(("weighing", sha256_of(b"")),),
         made_at=NOW,
     )
-    return Export(deployment, folder, act)
+    made = Export(deployment, folder, act)
+    if named:
+        made.add("captures", sign_capture_statement(list(named.items()), deployment.keys.service, NOW))
+    return made.add_package(deployment.seal(contents(5)))
 
 
-COPY = MaskedCopy(DerivedItem("01-rear-masked.jpg", b"copy", (sha256_of(b"original"),), "zhichao-mask/1"))
+ORIGINAL = contents(5).images[0].sha256
+COPY = MaskedCopy(DerivedItem("01-rear-masked.jpg", b"copy", (ORIGINAL,), "zhichao-mask/1"))
 
 
 @pytest.fixture
 def masked(export: Export, tmp_path: Path) -> Export:
     """Masked copies of the package's one image, with what fixed the original, handed over."""
-    folder, event = tmp_path / "copies", EventId(contents(5).event_id)
+    folder = tmp_path / "copies"
     manifest = export.act.digests[1]
     write_copies(folder, export.act.subject, manifest[1], [COPY])
     (folder / STATEMENTS).mkdir()
@@ -119,7 +133,7 @@ def masked(export: Export, tmp_path: Path) -> Export:
     made = export._replace(folder=folder, act=replace(export.act, digests=digests))
     made.add_key(LI)
     service = export.deployment.keys.service
-    made.add("captures", sign_capture_statement([(event, sha256_of(b"original"))], service, NOW))
+    made.add("captures", sign_capture_statement(list(originals_of(contents(5)).items()), service, NOW))
     return made.hand_over(kind=ActKind.DISCLOSURE)
 
 
@@ -194,7 +208,7 @@ def test_a_key_that_had_ended_hands_over_nothing(export: Export) -> None:
     ended = sign_officer_key_end(LI.key_id, LI.officer, service, at=NOW, reason="lost")
     export.add("officer-key-end", ended)
     assert export.hand_over().report().broken == (ACT_FILE,)
-    assert "the key of officer YN-001 had ended, at entry 2" in export.detail(ACT_FILE)
+    assert "the key of officer YN-001 had ended, at entry 3" in export.detail(ACT_FILE)
 
 
 def test_the_same_act_signed_again_with_another_officers_key_is_broken(export: Export) -> None:
