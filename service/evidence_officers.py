@@ -18,9 +18,7 @@ from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
 from service.administration import open_database
 from service.chapters import Chapter, Finding
 from service.command import or_not_checked, run_to_end
-from service.history_deletions import reckon
-from service.history_gaps import whole_log
-from service.history_officers import Officers, officers_of
+from service.history_officers import Officers, officers_of, whole_log_of
 from service.history_teller import Places
 from service.settings import Settings, load_settings
 
@@ -50,11 +48,9 @@ def officers_command(trust: Path | None) -> None:
 
 async def _told(settings: Settings, trust: Trust) -> tuple[Officers, Finding]:
     places = Places(settings.evidence_root, settings.log_root)
-    services = [service.public_key for service in trust.services]
     async with open_database(settings) as conn:
         officers = await officers_of(conn, trust=trust, places=places)
-        reckoning = await reckon(conn, None, officers=officers.keys, services=services)
-        return officers, await whole_log(conn, places.log, trust=trust, reckoning=reckoning)
+        return officers, await whole_log_of(conn, trust, places)
 
 
 def _status(lines: Sequence[str]) -> int:

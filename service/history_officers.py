@@ -7,7 +7,9 @@ from typing import NamedTuple
 from domain.errors import EvidenceBroken
 from evidence import Trust, leaf_hash, statement_leaf
 from evidence.acts import KeyEntry, RegisteredKey, officer_keys_of
-from service.chapters import NEVER_LOGGED, Chapter
+from service.chapters import NEVER_LOGGED, Chapter, Finding
+from service.history_deletions import reckon
+from service.history_gaps import whole_log
 from service.history_teller import Places, Teller, key_named_in
 from store.connection import Connection
 from store.entry_proofs import entries_known
@@ -34,6 +36,14 @@ async def officers_of(conn: Connection, *, trust: Trust, places: Places) -> Offi
     teller = Teller(trust, places, await entries_known(conn, [leaf_hash(leaf) for leaf in leaves]))
     chapters = [teller.key_chapter(one) for one in records]
     return Officers(chapters, registered(records, chapters, trust), leaves)
+
+
+async def whole_log_of(conn: Connection, trust: Trust, places: Places) -> Finding:
+    """Say whether every entry of the log is known, counting the deletions of officers whose keys hold."""
+    officers = await officers_of(conn, trust=trust, places=places)
+    services = [service.public_key for service in trust.services]
+    reckoning = await reckon(conn, None, officers=officers.keys, services=services)
+    return await whole_log(conn, places.log, trust=trust, reckoning=reckoning)
 
 
 def registered(

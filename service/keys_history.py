@@ -29,7 +29,8 @@ from evidence.witnessed import witnessed
 from service.administration import open_database
 from service.chapters import Finding
 from service.command import or_not_checked, run_to_end
-from service.history_gaps import whole_log
+from service.history_officers import whole_log_of
+from service.history_teller import Places
 from service.settings import Settings, load_settings
 from store.entry_proofs import KnownEntry, entries_known
 from store.key_statements import LoggedStatement, all_key_statements
@@ -156,7 +157,7 @@ async def _stored(settings: Settings, trust: Trust) -> tuple[list[Record], Findi
         stated = await all_key_statements(conn)
         hashes = [leaf_hash(statement_leaf(one.envelope)) for one in stated]
         known = await entries_known(conn, hashes)
-        log = await whole_log(conn, settings.log_root)
+        log = await whole_log_of(conn, trust, Places(settings.evidence_root, settings.log_root))
     records = []
     for one, leaf in zip(stated, hashes, strict=True):
         look_up = partial(check_published, log_folder=settings.log_root, trust=trust)
