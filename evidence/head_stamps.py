@@ -67,6 +67,12 @@ def stamped_dates(copy: LogCopy) -> bytes | None:
     return copy.read(DATES, max_bytes=_MAX_DATES_BYTES)
 
 
+def newest_token(log_folder: Path) -> bytes | None:
+    """Return the token over the newest stamped head, None where there is none; errors as `read_regular`."""
+    newest = max((log_folder / _FOLDER).glob("????-??-??.tsr"), default=None)
+    return None if newest is None else read_regular(newest, max_bytes=_MAX_TOKEN_BYTES)
+
+
 def stamped_by(log_folder: Path, leaf: bytes, index: int, trust: Trust) -> datetime | None:
     """Return by when an authority has stamped a head that holds an entry; None where none is known.
 

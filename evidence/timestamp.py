@@ -126,6 +126,23 @@ def check_token(token: bytes, data: bytes, roots: tuple[x509.Certificate, ...]) 
     return Stamp(made_at, accuracy, signer.subject.rfc4514_string())
 
 
+def certificate_in(token: bytes) -> x509.Certificate:
+    """Return the certificate of whoever signed a token, as the token carries it; nothing is verified.
+
+    Raises
+    ------
+    EvidenceBroken
+        The bytes are no token, or carry none.
+    """
+    response = _decoded(token)
+    try:
+        return _signing_certificate(response)
+    except EvidenceBroken:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in check_token
+        raise EvidenceBroken(f"the time stamp cannot be read: {error}") from None
+
+
 def _decoded(token: bytes) -> TimeStampResponse:
     try:
         response = rfc3161_client.decode_timestamp_response(token)

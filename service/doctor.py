@@ -1,9 +1,11 @@
 """`zhichao doctor`: looks at everything a working installation rests on, and says what to do."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from domain.errors import ZhichaoError
 from service.checks import installation, running
+from service.checks.authority import check_authority
 from service.checks.devices import check_devices
 from service.checks.finding import Finding, fine, wrong
 from service.checks.witness import ask_witness
@@ -22,6 +24,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *installation.check_files(settings),
         *installation.check_folders(settings),
         *installation.check_keys(as_running(settings)),
+        *check_authority(settings, datetime.now(UTC)),
         *installation.check_weights(),
         *installation.check_law(settings),
     ]

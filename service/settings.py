@@ -230,6 +230,12 @@ class Settings(BaseSettings):
     tsa_certificate_file: Path | None = Field(
         default=None, description="Certificate (PEM) of the time stamp authority, put into the trust file."
     )
+    tsa_notice_days: int = Field(
+        default=180,
+        ge=0,
+        description="Days before the end of the time stamp authority's certificate or root on which "
+        "`zhichao doctor` begins to warn. The default is our own choice, prescribed by nobody.",
+    )
 
     witness_url: str | None = Field(
         default=None,

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from evidence import Trust, load_keys
+from evidence import LocalTestAuthority, Trust, load_keys
+from evidence.head_stamps import stamp_heads
 from evidence.witness_keys import create_witness_key, published_witness_key
 from service.checks import installation
+from service.checks.authority import check_authority
 from service.checks.finding import Finding
 from service.checks.running import check_broker
 from service.checks.witness import ask_witness
@@ -118,6 +120,22 @@ def test_a_trust_file_of_other_keys_is_found(settings: Settings, tmp_path: Path)
     settings.trust_path.write_bytes(other.trust_path.read_bytes())
     (found,) = _wrong(installation.check_keys(settings))
     assert found.subject == "trust file"
+
+
+def test_an_authority_whose_root_or_certificate_ends_is_told_of_in_time(settings: Settings) -> None:
+    keys, now = load_keys(settings.keys_root), datetime.now(UTC)
+    (found,) = check_authority(settings, now)
+    assert found.verdict == "fine"
+    log_of(settings, keys).append([bytes(32)])
+    stamp_heads(settings.log_root, LocalTestAuthority(settings.keys_root), now.date())
+    ends = keys.tsa_root.not_valid_after_utc
+    for days, verdict in ((181, "fine"), (180, "warning"), (0, "wrong")):
+        found_then = check_authority(settings, ends - timedelta(days=days))
+        assert [one.verdict for one in found_then] == [verdict, verdict]
+    sooner = _with(settings, tsa_notice_days=10)
+    assert check_authority(sooner, ends - timedelta(days=11))[0].verdict == "fine"
+    (settings.log_root / "heads" / f"{now.date()}.tsr").write_bytes(b"no token")
+    assert len(check_authority(settings, now)) == 1
 
 
 def test_a_witness_of_the_same_hand_is_warned_of(settings: Settings) -> None:

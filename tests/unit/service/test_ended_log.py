@@ -72,3 +72,18 @@ def test_an_adopted_key_keeps_the_end_it_had_and_none_of_our_own_is_ended(
     ]
     with pytest.raises(ConfigurationError):
         adopt(settings, b"{}", ended_at=old.now)
+
+
+def test_the_root_of_the_authority_before_stays_in_the_trust_file(old: Deployment, new: Deployment) -> None:
+    """Another authority is set: without its root, all that the one before stamped would fail."""
+    package, made = old.seal(contents(1)), Settings(data=old.folder)
+    ensure_keys(made)
+    changed = Settings(data=old.folder, tsa_certificate_file=new.keys.folder / "tsa-root.crt")
+    assert not verify_package(package, Trust.parse(trust_text(changed).encode())).ok
+    adopt(changed, made.trust_path.read_bytes(), ended_at=old.now + ENDED)
+    trust = Trust.parse(trust_text(changed).encode())
+    assert trust.tsa_roots == (new.keys.tsa_root, old.keys.tsa_root)
+    assert verify_package(package, trust).ok
+    old.now += 2 * ENDED
+    late = old.seal(contents(2, captured_at=old.now - timedelta(minutes=1)))
+    assert verify_package(late, trust).broken == ("keys",)
