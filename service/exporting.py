@@ -152,7 +152,8 @@ def refuse_broken(package: Path, trust: Trust) -> None:
 
 
 async def _store(desk: Desk, act: Act) -> SignedAct:
-    signed = sign_act(act, desk.officer.key, desk.service)
+    # A token may take its time.
+    signed = await asyncio.to_thread(sign_act, act, desk.officer.key, desk.service)
     await add_act(desk.conn, act, signed)
     return signed
 
