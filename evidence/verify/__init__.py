@@ -10,20 +10,26 @@ what holds as a sentence, and raises `EvidenceBroken` where it does not. Its nam
 """
 
 import os
+import re
+from itertools import takewhile
 from pathlib import Path
 
 from domain.errors import EvidenceBroken, ServiceUnavailable
+from domain.ids import EventId
+from evidence.bag import folder_name
 from evidence.policy import LAYERS, ON_REQUEST, Policy
 from evidence.report import Layer, Report
 from evidence.trust import Trust
-from evidence.verify.inspection import Inspection, printable
+from evidence.verify.inspection import Earlier, Inspection, printable
 from evidence.verify.table import CHECKS
 
 __all__ = ["verify_package"]
 
+_SUPPLEMENT = re.compile(r"EV-([0-9a-f]{32})\.s([1-9][0-9]{0,17})")
+
 
 def verify_package(path: Path, trust: Trust, *, policy: Policy | None = None) -> Report:
-    """Verify the package in a folder.
+    """Verify the package in a folder; of a supplement, those before it too, where they lie beside it.
 
     Parameters
     ----------
@@ -36,16 +42,33 @@ def verify_package(path: Path, trust: Trust, *, policy: Policy | None = None) ->
     """
     policy = policy or Policy()
     root = Path(os.path.abspath(path))
-    inspection = Inspection(root, trust, policy)
+    earlier = None
+    for folder in reversed(_followed(root)):
+        found = Inspection(folder, trust, policy, earlier)
+        earlier = Earlier(found, _report(found))
+    return _report(Inspection(root, trust, policy, earlier))
+
+
+def _followed(root: Path) -> list[Path]:
+    """Return the packages beside it that a supplement follows, the nearest first, up to a gap."""
+    match = _SUPPLEMENT.fullmatch(root.name)
+    if match is None:
+        return []
+    names = (folder_name(EventId(match[1]), number) for number in reversed(range(int(match[2]))))
+    return list(takewhile(os.path.lexists, (root.parent / name for name in names)))
+
+
+def _report(found: Inspection) -> Report:
+    policy = found.policy
     requested = [name for name in ON_REQUEST if name in policy.required_layers]
     layers = []
     for name in (*LAYERS, *requested):
         ok, checked, detail = True, True, ""
         try:
-            detail = CHECKS[name](inspection)
+            detail = CHECKS[name](found)
         except (EvidenceBroken, OSError) as error:
             ok, detail = False, str(error)
         except ServiceUnavailable as error:
             ok, checked, detail = False, False, f"not checked: {error}"
         layers.append(Layer(name, ok, printable(detail), name in policy.required_layers, checked))
-    return Report(printable(root.name), trust.digest, layers)
+    return Report(printable(found.root.name), found.trust.digest, layers)

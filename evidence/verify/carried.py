@@ -90,8 +90,9 @@ def _native(file: Path, offset: int, message: DeviceMessage, kind: str) -> Recor
         return None
     try:
         number = Sequence(decimal_of(header.get("seq", ""), "the sequence"))
+        identity = event_id(StationId(station), DeviceId(device), Epoch(header.get("epoch", "")), number)
         captured_at = message.captured_at
-    except EvidenceBroken:
+    except (EvidenceBroken, UnicodeEncodeError):  # a frame's JSON may hold what is no character
         return None
     if kind == "capture":
         picture = Picture(message.body_sha256, header.get("role", ""), device)
@@ -104,7 +105,7 @@ def _native(file: Path, offset: int, message: DeviceMessage, kind: str) -> Recor
         body = body[_WAVEFORM_HEAD : _WAVEFORM_HEAD + length]
     match_key = _object(body).get("match_key")
     return Record(
-        event_id(StationId(station), DeviceId(device), Epoch(header.get("epoch", "")), number),
+        identity,
         captured_at,
         Passage(station, match_key) if isinstance(match_key, str) else None,
     )

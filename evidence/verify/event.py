@@ -1,20 +1,14 @@
 """The event: what it says of itself, and that the files it rests on are the ones beside it."""
 
-import os
-import re
-
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256, sha256_of
 from evidence.anti_forgery import RULE, anti_forgery_code
-from evidence.bag import folder_name
-from evidence.package import TAG_MANIFEST
 from evidence.parsing import Json, canonical_json, document_of, moment_of
 from evidence.verify.inspection import Inspection, known
 
 _CALIBRATION = "data/station/calibration.json"
 _ORIGINALS = ("data/images/", "data/video/")
 _DERIVED = "data/derived/"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def check_event(found: Inspection) -> str:
@@ -85,32 +79,22 @@ def _check_code(event: Json, originals: set[str], *, wanted: bool) -> str:
     return f"; anti-forgery code {code}"
 
 
-def check_predecessor(found: Inspection) -> str:
-    """A supplement names its predecessor's tag manifest; where that package lies beside it, the very same."""
-    event, info = known(found.event, "event"), known(found.info, "bag-info")
-    named = event.get("predecessor")
-    if not info.supplement:
-        if named is not None:
-            raise EvidenceBroken("a first package names a predecessor")
-        return "a first package, it has none"
-    if not isinstance(named, str) or not _DIGEST.fullmatch(named):
-        raise EvidenceBroken("the supplement does not name its predecessor's tag manifest")
-    beside = folder_name(info.event_id, info.supplement - 1)
-    if not os.path.lexists(found.root.parent / beside):
-        return f"names {named[:16]}...; {beside} is not here to compare"
-    if sha256_of(found.read(f"../{beside}/{TAG_MANIFEST}")) != named:
-        raise EvidenceBroken(f"{beside} beside it is not the package it follows")
-    return f"follows {beside}, which lies beside it"
-
-
 def _below(folder: str, manifest: dict[str, Sha256]) -> dict[str, Sha256]:
     return {path: digest for path, digest in manifest.items() if path.startswith(folder)}
 
 
-def _original_digests(event: Json) -> dict[str, str]:
+def original_entries(event: Json) -> list[tuple[str, Json]]:
+    """Return an event's originals, each with its kind; raises `EvidenceBroken` where it lists none."""
     try:
         named = event["originals"]
-        entries = [*named["images"], *named["wire"], *named.get("video", [])]
-        return {str(entry["path"]): str(entry["sha256"]) for entry in entries}
+        kinds = {"images": named["images"], "wire": named["wire"], "video": named.get("video", [])}
+        entries = [(kind, entry) for kind, several in kinds.items() for entry in several]
+        if all(isinstance(entry, dict) and {"path", "sha256"} <= entry.keys() for _, entry in entries):
+            return entries
     except (KeyError, TypeError, AttributeError):
-        raise EvidenceBroken("data/event.json does not list its originals") from None
+        pass
+    raise EvidenceBroken("data/event.json does not list its originals")
+
+
+def _original_digests(event: Json) -> dict[str, str]:
+    return {str(entry["path"]): str(entry["sha256"]) for _, entry in original_entries(event)}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from domain.errors import EvidenceBroken
 from domain.ids import Sha256
@@ -13,6 +13,7 @@ from evidence.durable import read_regular
 from evidence.package import MAX_TAG_BYTES, SEAL
 from evidence.parsing import Json
 from evidence.policy import Policy
+from evidence.report import Report
 from evidence.timestamp import Stamp
 from evidence.trust import Trust
 
@@ -28,6 +29,8 @@ class Inspection:
     root: Path
     trust: Trust
     policy: Policy
+    earlier: "Earlier | None" = None
+    """What was found of the package that a supplement follows; None where that does not lie beside it."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Size in bytes of every regular file, by path in the package."""
     manifest: dict[str, Sha256] | None = None
@@ -44,6 +47,13 @@ class Inspection:
     def seal(self, name: str) -> bytes:
         """Return a file of the seal."""
         return self.read(f"{SEAL}/{name}")
+
+
+class Earlier(NamedTuple):
+    """The package that a supplement follows, verified before it."""
+
+    found: Inspection
+    report: Report
 
 
 def known(value: _Known | None, layer: str) -> _Known:

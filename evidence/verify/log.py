@@ -7,7 +7,7 @@ from evidence.checkpoint import TlogProof
 from evidence.merkle import check_inclusion, leaf_hash
 from evidence.seal import ENTRY_FILE, PROOF_FILE
 from evidence.timestamp import Stamp
-from evidence.verify.inspection import Inspection, known
+from evidence.verify.inspection import Inspection, known, some
 from evidence.witnessed import cosigned_times, witnessed
 
 
@@ -33,7 +33,10 @@ def check_witness(found: Inspection) -> str:
         found.witnessed_at = witnessed(signed, found.trust).at
     except EvidenceBroken:  # none of their keys was alive: that is for the layer `keys` to say
         found.witnessed_at = max(at for _, at in cosigned)
-    return f"cosigned by {', '.join(key.name for key, _ in cosigned)}"
+    trusted = {(key.name, key.key_id) for key in (*found.trust.logs, *found.trust.witnesses)}
+    unknown = [line.name for line in signed.note.signatures if (line.name, line.key_id) not in trusted]
+    ignored = f"; not checked, by keys nobody here trusts: {some(unknown)}" if unknown else ""
+    return f"cosigned by {', '.join(key.name for key, _ in cosigned)}{ignored}"
 
 
 def check_witness_time(found: Inspection) -> str:

@@ -76,7 +76,8 @@ def check_times(found: Inspection) -> str:
         raise EvidenceBroken(
             f"time-stamped {delay} after capture; the policy allows {found.policy.allowed_delay_s} s"
         )
-    return f"time-stamped {max(delay, timedelta(0))} after capture"
+    first = "; that it was captured then is for its first package to show" if supplement else ""
+    return f"time-stamped {max(delay, timedelta(0))} after capture{first}"
 
 
 def check_entry(found: Inspection) -> str:

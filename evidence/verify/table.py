@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import device, event, folder, keys, log, seal
+from evidence.verify import device, event, folder, keys, log, predecessor, seal
 from evidence.verify.inspection import Inspection
 
 CHECKS: dict[str, Callable[[Inspection], str]] = {
@@ -12,7 +12,7 @@ CHECKS: dict[str, Callable[[Inspection], str]] = {
     "bag-info": folder.check_bag_info,
     "event": event.check_event,
     "derived": event.check_derived,
-    "predecessor": event.check_predecessor,
+    "predecessor": predecessor.check_predecessor,
     "statement": seal.check_package_statement,
     "time-stamp": seal.check_time_stamp,
     "times": seal.check_times,

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import bagit
@@ -180,10 +180,17 @@ def test_the_documented_command_follows_a_supplement_to_its_predecessor(deployme
     first = build(deployment.evidence, contents(1))
     late = replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest)
     package, other = deployment.seal(late), deployment.seal(contents(2))
+    later = contents(1, captured_at=fixtures.CAPTURED_AT + timedelta(seconds=1))
+    elsewhen = replace(later, supplement=2, predecessor_tagmanifest=first.tagmanifest)
+    lacking = replace(late, supplement=3, images=contents(1).images[:1])
     command = documented("check-predecessor")
     before = str(deployment.evidence / first.folder)
     assert run(command, package, PREDECESSOR=before).returncode == 0
     assert run(command, package, PREDECESSOR=str(other)).returncode != 0
+    assert run(command, deployment.seal(elsewhen), PREDECESSOR=before).returncode != 0
+    done = run(command, deployment.seal(lacking), PREDECESSOR=before)
+    assert done.returncode != 0
+    assert "is not here any more" in done.stdout
 
 
 def test_the_documented_commands_accept_a_token_whose_certificate_has_ended_since(

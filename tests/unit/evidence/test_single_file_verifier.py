@@ -9,14 +9,17 @@ import os
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.device_signatures import DeviceSignature, SignatureState
+from domain.errors import EvidenceBroken
 from domain.units import utc_text
 from evidence import (
     Trust,
@@ -31,13 +34,14 @@ from evidence import (
     write_seal,
 )
 from evidence.checkpoint import TlogProof, cosignature
+from evidence.merkle import check_inclusion, fold, inclusion_proof, root
 from evidence.parsing import base64_text
 from evidence.seal import SEAL_FILES
 from tests.components import find, require
 from tests.counts import count
 from tests.fixtures import evidence as fixtures
 from tests.fixtures.evidence import CAPTURED_AT, WITH_SM3, Deployment, contents
-from tests.fixtures.second_opinion import SINGLE_FILE, disagreement, failing, opinion, trust_of
+from tests.fixtures.second_opinion import ALONE, SINGLE_FILE, disagreement, failing, opinion, trust_of
 
 SOURCE = SINGLE_FILE.read_text("utf-8")
 
@@ -307,6 +311,60 @@ def test_names_that_would_write_to_the_terminal_are_shown_and_not_obeyed(
     assert "\x1b" not in ours
     assert "\nVERIFIED" not in ours
     assert as_json(sealed_world.verify(shown)).encode()
+
+
+def test_it_follows_an_entry_into_a_log_of_any_size_up_to_64(
+    sealed_world: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written another way than ours: it takes the right path of every place, and no other."""
+    monkeypatch.setattr(ALONE, "openssl", without_openssl)
+    trust, seal = trust_of(sealed_world), tmp_path / "EV-any/seal"
+    seal.mkdir(parents=True)
+    (seal / "entry.sha256").write_bytes(b"entry")
+    rng = random.Random(23)
+
+    def followed(index: int, size: int, path: list[bytes], root_hash: bytes) -> bool:
+        lines = "".join(f"{base64_text(one)}\n" for one in path)
+        head = f"log\n{size}\n{base64_text(root_hash)}\n\n— log {base64_text(bytes(68))}\n"
+        proof = f"c2sp.org/tlog-proof@v1\nindex {index}\n{lines}\n{head}"
+        (seal / "inclusion.tlog-proof").write_text(proof, encoding="utf-8")
+        return opinion(seal.parent, trust)["inclusion"] == "holds"
+
+    for size in range(1, 65):
+        for index in {0, size - 1, *rng.sample(range(size), min(size, count(64, reduced=2)))}:
+            leaves = [leaf_hash(b"entry" if at == index else b"%d" % at) for at in range(size)]
+            nodes = partial(node_of, leaves)
+            path, top = inclusion_proof(index, size, nodes), root(size, nodes)
+            assert followed(index, size, path, top), (index, size)
+            place, end = rng.randrange(70), rng.randrange(1, 70)
+            with suppress(EvidenceBroken):
+                check_inclusion(leaves[index], place, end, path, top)
+                continue
+            assert not followed(place, end, path, top), (index, size, place, end)
+        assert not followed(index, size, [*path, bytes(32)], top)
+        assert not followed(index, size, path[:-1], top) or not path
+
+
+def node_of(leaves: list[bytes], level: int, number: int) -> bytes:
+    """Return the hash of a complete subtree."""
+    return fold(leaves[number << level : (number + 1) << level])
+
+
+def without_openssl(*_: object, **__: object) -> str:
+    raise NotImplementedError
+
+
+def test_an_openssl_of_another_maker_says_nothing_of_a_time_stamp(
+    package: Path, trust: Path, tmp_path: Path
+) -> None:
+    """LibreSSL, as macOS has it, knows no -attime: its refusal must not pass for a false token."""
+    other = tmp_path / "bin/openssl"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\n[ $1 = version ] && echo LibreSSL 3.3.6\n")
+    other.chmod(0o755)
+    done = run(trust, package, path=str(other.parent))
+    assert done.returncode == 2
+    assert "time-stamp    NOT CHECKED: the command openssl is not of OpenSSL 1.1" in done.stdout
 
 
 def test_json_output_of_ours_names_the_layers_it_names(sealed_world: Deployment, package: Path) -> None:
