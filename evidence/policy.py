@@ -33,6 +33,8 @@ SM2_LAYER = "sm2"
 ON_REQUEST = (SM3_LAYER, SM2_LAYER)
 """Checked only where the policy names them, after the others."""
 
+_MAX_S = 100 * 366 * 86_400
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -77,6 +79,8 @@ def _setting(name: str, value: Any) -> Any:
     if name == "require_device_signature" and isinstance(value, bool):
         return value
     known = {field.name for field in fields(Policy)} - {"required_layers", "require_device_signature"}
-    if name not in known or not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if name not in known or not isinstance(value, int) or isinstance(value, bool):
         raise ConfigurationError(f"the policy's {name} is unknown, or not of its kind")
+    if not 0 <= value <= _MAX_S:
+        raise ConfigurationError(f"the policy's {name} is not from 0 to {_MAX_S} seconds, a century")
     return value

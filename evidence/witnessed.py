@@ -18,7 +18,8 @@ another vouches for.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import MAXYEAR, UTC, datetime
 from typing import NamedTuple
 
 from domain.errors import EvidenceBroken
@@ -93,7 +94,8 @@ def cosigned_times(
 
 
 def _moment(posix_s: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(posix_s, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise EvidenceBroken("the witness's time is outside any calendar") from None
+    with suppress(ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(posix_s, UTC)
+        if moment.year < MAXYEAR:  # so that what is reckoned from it is a time, too
+            return moment
+    raise EvidenceBroken("the witness's time is outside any calendar")
