@@ -5,6 +5,7 @@ twice, or replayed years later, is the same event.
 """
 
 import hashlib
+import re
 from typing import NewType
 
 StationId = NewType("StationId", str)
@@ -19,6 +20,9 @@ Sha256 = NewType("Sha256", str)
 """Lower-case hexadecimal, 64 characters."""
 
 MAX_SEQUENCE = 2**63 - 1
+
+PACKAGE_NAME = re.compile(r"EV-(?P<event>[0-9a-f]{32})(?:\.s(?P<supplement>[1-9][0-9]{0,17}))?")
+"""Folder of a package, by `fullmatch`: of an event, or of a supplement (`evidence.bag.folder_name`)."""
 
 
 def event_id(station: StationId, device: DeviceId, epoch: Epoch, sequence: Sequence) -> EventId:

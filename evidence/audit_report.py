@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from domain.ids import Sha256
 from evidence.durable import make_folders, replace
+from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
 
 
 class Verdict(StrEnum):
@@ -52,8 +53,8 @@ class AuditReport(NamedTuple):
         """0: everything holds; 1: something does not; 2: nothing is broken, but not all could be checked."""
         verdicts = {check.verdict for check in self.checks}
         if Verdict.BROKEN in verdicts:
-            return 1
-        return 2 if Verdict.UNCHECKED in verdicts else 0
+            return NOT_VERIFIED
+        return NOT_CHECKED if Verdict.UNCHECKED in verdicts else VERIFIED
 
     @property
     def may_be_followed(self) -> bool:

@@ -1,14 +1,12 @@
 """Removing a package's files at the end of retention: whole, or not begun; the log keeps its entry."""
 
-import re
 import shutil
 from pathlib import Path
 
 from domain.errors import EvidenceBroken
+from domain.ids import PACKAGE_NAME
 from evidence.durable import fsync_folder
 from evidence.package import temporary_folder
-
-_FOLDER = re.compile(r"EV-[0-9a-f]{32}(\.s[1-9][0-9]*)?")
 
 
 def remove_package(evidence_root: Path, folder: str) -> bool:
@@ -21,7 +19,7 @@ def remove_package(evidence_root: Path, folder: str) -> bool:
     EvidenceBroken
         The name is no package's.
     """
-    if not _FOLDER.fullmatch(folder):
+    if not PACKAGE_NAME.fullmatch(folder):
         raise EvidenceBroken(f"{folder!r} is no package's folder; nothing is removed")
     package = evidence_root / folder
     if not package.is_dir():

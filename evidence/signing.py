@@ -1,4 +1,4 @@
-"""Ed25519 behind a Protocol, so that a key may later live in a token or be of another kind."""
+"""Ed25519, and whoever signs behind a Protocol: a key in memory, in a token, or of another kind."""
 
 import hashlib
 from typing import Protocol
@@ -11,7 +11,10 @@ from domain.errors import EvidenceBroken
 
 
 class Signer(Protocol):
-    """Somebody who can sign: a name and an Ed25519 key."""
+    """Somebody who can sign: a name and a key, Ed25519 wherever nothing else is said.
+
+    Only the second signature of an envelope may be by SM2 (`evidence.sm2.Sm2Signer`).
+    """
 
     @property
     def name(self) -> str:
@@ -19,10 +22,16 @@ class Signer(Protocol):
 
     @property
     def public_key(self) -> bytes:
-        """The raw public key, 32 bytes (RFC 8032)."""
+        """The public key: of Ed25519 the raw 32 bytes (RFC 8032), of SM2 a SubjectPublicKeyInfo in DER."""
 
     def sign(self, message: bytes) -> bytes:
-        """Return the Ed25519 signature of `message`, 64 bytes."""
+        """Return the signature of `message`: of Ed25519 64 bytes, of SM2 a DER sequence of two integers.
+
+        Raises
+        ------
+        ServiceUnavailable
+            The key is not in this process, and what holds it (a token, openssl) did not sign.
+        """
 
 
 class KeySigner:
@@ -49,7 +58,7 @@ class KeySigner:
 
 
 def key_id(public_key: bytes) -> str:
-    """Return the id of a raw public key: its SHA-256 in hexadecimal."""
+    """Return the id of a public key, in the form `Signer.public_key` gives: its SHA-256 in hexadecimal."""
     return hashlib.sha256(public_key).hexdigest()
 
 

@@ -9,11 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from domain.errors import ConfigurationError, ZhichaoError
+from evidence.report import NOT_CHECKED
 from service.lifeline import EXIT_CONFIGURATION, configure_logging
 from service.settings import Settings, load_settings
-
-NOT_CHECKED = 2
-"""Exit status of a check that could not be made; it is also what a wrong command line ends with."""
 
 SHORTEST_PASSWORD = 12
 
@@ -36,7 +34,10 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def or_not_checked(command: Callable[P, R]) -> Callable[P, R]:
-    """Say in one sentence, and by exit status 2, that nothing could be checked: never that it is broken."""
+    """Say in one sentence, and by exit status, that nothing could be checked: never that it is broken.
+
+    The status (2) is also what a wrong command line ends with.
+    """
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -6,10 +6,8 @@ from pathlib import Path
 import click
 
 from domain.errors import ZhichaoError
+from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
 from service.settings import load_settings
-
-DIFFERS = 1
-CANNOT = 2
 
 
 @click.command("recompute")
@@ -33,6 +31,6 @@ def recompute_command(path: Path, json_wanted: bool, english: bool) -> None:
         found = recompute(path)
     except ZhichaoError as error:
         click.echo(f"zhichao: not recomputed: {error}", err=True)
-        sys.exit(CANNOT)
+        sys.exit(NOT_CHECKED)
     click.echo(as_json(found) if json_wanted else as_text(found, "en" if english else "zh"))
-    sys.exit(0 if found.equal else DIFFERS)
+    sys.exit(VERIFIED if found.equal else NOT_VERIFIED)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from cases.plates import plate_to_hold
 from domain.acts import Act, ActKind
-from domain.ids import EventId, Sha256
+from domain.ids import PACKAGE_NAME, EventId, Sha256
 from evidence import Signer
 from evidence.acts import sign_act
 from service.officer_at_hand import ActingOfficer
@@ -14,7 +14,6 @@ from store.connection import Connection
 from store.holds import Hold, HoldKind, event_of, hold_of, place_hold, release_hold, subject_held
 from store.life import sealed_packages
 
-_PACKAGE = re.compile(r"EV-([0-9a-f]{32})(?:\.s[0-9]+)?")
 _CASE = re.compile(r"ZC-[0-9]{8}-[0-9A-F]{12}")
 
 
@@ -26,9 +25,9 @@ def meant(name: str) -> tuple[HoldKind, str]:
     >>> meant("EV-e4f5ba4bfa45f6afff20129ad5b12fd2.s1")
     (<HoldKind.EVENT: 'event'>, 'e4f5ba4bfa45f6afff20129ad5b12fd2')
     """
-    package = _PACKAGE.fullmatch(name)
+    package = PACKAGE_NAME.fullmatch(name)
     if package is not None:
-        return HoldKind.EVENT, package[1]
+        return HoldKind.EVENT, package["event"]
     return (HoldKind.CASE if _CASE.fullmatch(name) else HoldKind.EVENT), name
 
 
