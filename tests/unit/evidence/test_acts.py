@@ -145,8 +145,15 @@ def test_an_act_before_its_key_or_after_its_end_is_not_believed() -> None:
     end = sign_officer_key_end(LI.key_id, LI.officer, SERVICE, at=NOW, reason="password reset")
     ended = officer_keys_of([*ENTRIES, KeyEntry(12, end)], SERVICES)
     assert believed(envelope, 11, ended) == REVIEW
-    with pytest.raises(EvidenceBroken, match="had ended, at entry 12"):
-        believed(envelope, 13, ended)
+    for late in (12, 13):
+        with pytest.raises(EvidenceBroken, match="had ended, at entry 12"):
+            believed(envelope, late, ended)
+
+
+def test_a_key_is_not_ended_as_another_officers() -> None:
+    end = sign_officer_key_end(LI.key_id, WANG.officer, SERVICE, at=NOW, reason="password reset")
+    with pytest.raises(EvidenceBroken, match="as another officer's"):
+        officer_keys_of([*ENTRIES, KeyEntry(12, end)], SERVICES)
 
 
 def test_the_list_of_officers_is_only_what_the_service_and_the_key_itself_signed() -> None:

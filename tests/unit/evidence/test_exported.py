@@ -211,6 +211,13 @@ def test_a_key_that_had_ended_hands_over_nothing(export: Export) -> None:
     assert "the key of officer YN-001 had ended, at entry 3" in export.detail(ACT_FILE)
 
 
+def test_an_act_of_another_passage_hands_these_files_over_to_nobody(export: Export) -> None:
+    export.add_key(LI)
+    other = export._replace(act=replace(export.act, event=event_number(6)))
+    assert other.hand_over().report().broken == (ACT_FILE,)
+    assert "handed over another passage" in other.detail(ACT_FILE)
+
+
 def test_the_same_act_signed_again_with_another_officers_key_is_broken(export: Export) -> None:
     service = export.deployment.keys.service
     export.add_key(LI)
