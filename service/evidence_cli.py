@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from evidence import Policy, Trust, as_json, as_text, verify_package
+from evidence import Policy, Report, Trust, as_json, as_text, verify_package
 from evidence.exported import is_export, verify_export
 from evidence.policy import SM3_LAYER
 from evidence.report import NOT_VERIFIED
+from evidence.several import folders_in, same_event
 from service.command import or_not_checked
 from service.evidence_audit import audit
 from service.evidence_export import correct_command, export_command
@@ -39,7 +40,11 @@ def evidence_group() -> None:
 def verify(
     path: tuple[Path, ...], policy: Path | None, trust: Path | None, sm3: bool, json_wanted: bool
 ) -> None:
-    """Verify the package or export in each folder PATH, layer by layer, offline.
+    """Verify the package or export in each folder PATH, or in any folder below it, layer by layer, offline.
+
+    A supplement is verified with the packages before it, which must lie beside it; alone it is not checked.
+    Where two different packages bear one name, each properly sealed, that is a finding of its own, at the
+    end. One package alone does not show that there is no other.
 
     Of an export (`zhichao evidence export`) each package is reported, and last the export itself: its list
     of files, every statement in it with its officer's key and its entry in the log, and the act that hands
@@ -55,19 +60,23 @@ def verify(
     wanted = Policy() if policy is None else Policy.load(policy)
     if sm3:
         wanted = replace(wanted, required_layers=wanted.required_layers | {SM3_LAYER})
-    states = set()
-    for package in path:
-        export = is_export(package)
-        reports = (
-            verify_export(package, keys, policy=wanted)
-            if export
-            else [verify_package(package, keys, policy=wanted)]
-        )
-        for report in reports:
+    reports: list[tuple[Path, Report]] = []
+    for folder in dict.fromkeys(found for given in path for found in folders_in(given)):
+        for report in _reports(folder, keys, wanted):
             # One after the other: a thousand packages may take minutes, and the first answer is needed first.
             click.echo(as_json(report) if json_wanted else as_text(report))
-            states.add(report.status)
+            reports.append((folder if report.package == folder.name else folder / report.package, report))
+    findings = same_event(reports)
+    for finding in findings:
+        click.echo(as_json(finding) if json_wanted else as_text(finding))
+    states = {report.status for report in (*(one for _, one in reports), *findings)}
     sys.exit(NOT_VERIFIED if NOT_VERIFIED in states else max(states))
+
+
+def _reports(folder: Path, trust: Trust, policy: Policy) -> list[Report]:
+    if is_export(folder):
+        return verify_export(folder, trust, policy=policy)
+    return [verify_package(folder, trust, policy=policy)]
 
 
 evidence_group.add_command(recompute_command)

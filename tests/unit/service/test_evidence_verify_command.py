@@ -1,15 +1,19 @@
 """`zhichao evidence verify`: 0 verified, 1 not verified, 2 could not check; for people and for programs."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from evidence import trust_bytes, trust_file
+from domain.ids import sha256_of
+from evidence import build, trust_bytes, trust_file
+from evidence.parsing import canonical_json
 from evidence.policy import LAYERS
 from service.cli import main
-from tests.fixtures.evidence import Deployment, copy_of
+from tests.fixtures.evidence import Deployment, contents, copy_of
 
 
 @pytest.fixture
@@ -89,3 +93,89 @@ def test_a_missing_or_broken_trust_file_is_not_checked(
 def test_a_folder_that_is_not_there_is_not_checked(trust: Path, tmp_path: Path) -> None:
     assert verify(tmp_path / "EV-none", "--trust", trust).exit_code == 2
     assert verify("--trust", trust).exit_code == 2
+
+
+def sealed_again(world: Deployment, first: Path, folder: Path) -> Path:
+    """Have the same keys seal another package of the same event, elsewhere."""
+    other = folder / first.name
+    shutil.copytree(first, other)
+    (other / "data/reading.json").write_bytes(canonical_json({"text": "云B54321"}))
+    seal, world.evidence = world.evidence, folder
+    try:
+        return world.reseal(other)
+    finally:
+        world.evidence = seal
+
+
+def test_two_first_packages_of_one_event_are_a_finding_though_each_verifies_alone(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    file = tmp_path / "own-trust.json"
+    file.write_bytes(trust_bytes(trust_file(deployment.keys)))
+    first = deployment.seal(contents(1))
+    other = sealed_again(deployment, first, tmp_path / "handed/later")
+    for alone in (first, other):
+        assert verify(alone, "--trust", file).exit_code == 0
+    both = verify(first, other, "--trust", file)
+    assert both.exit_code == 1
+    assert "NOT VERIFIED: same-event" in both.output
+    assert "2 different packages bear this name" in both.output
+    assert verify(tmp_path, "--trust", file).output == both.output, "the folder above both"
+    *_, finding = map(json.loads, verify(first, other, "--trust", file, "--json").output.splitlines())
+    assert (finding["package"], finding["status"]) == (first.name, "not-verified")
+    assert str(other) in finding["layers"][0]["detail"]
+
+
+def test_a_supplement_of_another_first_package_than_the_one_beside_which_it_is_shown(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Alone it is not checked; a first package that it does not follow contradicts it."""
+    file = tmp_path / "own-trust.json"
+    file.write_bytes(trust_bytes(trust_file(deployment.keys)))
+    first = deployment.seal(contents(1))
+    named = sha256_of(b"another first package")
+    late = deployment.seal(replace(contents(1), supplement=1, predecessor_tagmanifest=named))
+    shown = tmp_path / "shown" / late.name
+    shown.parent.mkdir()
+    late.rename(shown)
+    assert verify(shown, "--trust", file).exit_code == 2
+    assert verify(first, shown, "--trust", file).exit_code == 1
+
+
+def test_copies_of_one_package_and_a_broken_one_are_no_second_package(
+    sealed_world: Deployment, package: Path, trust: Path, tmp_path: Path
+) -> None:
+    again = copy_of(sealed_world, 5, tmp_path / "copy")
+    assert verify(package, again, "--trust", trust).exit_code == 0
+    (again / "data/event.json").write_bytes(b"{}")
+    (again / "tagmanifest-sha256.txt").write_bytes(b"")
+    result = verify(package, again, "--trust", trust)
+    assert result.exit_code == 1
+    assert "same-event" not in result.output
+
+
+def test_a_folder_of_packages_passes_over_none_that_looks_like_one(
+    sealed_world: Deployment, package: Path, trust: Path, tmp_path: Path
+) -> None:
+    copy_of(sealed_world, 6, tmp_path / "deep/er")
+    assert verify(tmp_path, "--trust", trust).exit_code == 0
+    renamed = package.rename(tmp_path / "renamed")
+    result = verify(tmp_path, "--trust", trust)
+    assert result.exit_code == 1
+    assert "shown as" in result.output
+    renamed.rename(tmp_path / "EV-copy of it")
+    assert verify(tmp_path, "--trust", trust).exit_code == 1
+
+
+def test_a_supplement_alone_is_status_2(deployment: Deployment, tmp_path: Path) -> None:
+    file = tmp_path / "own-trust.json"
+    file.write_bytes(trust_bytes(trust_file(deployment.keys)))
+    first = build(deployment.evidence, contents(1))
+    late = replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest)
+    package = deployment.seal(late)
+    before = deployment.seal_built(first)
+    assert verify(package, "--trust", file).exit_code == 0
+    shutil.rmtree(before)
+    result = verify(package, "--trust", file)
+    assert result.exit_code == 2
+    assert "NOT CHECKED: predecessor" in result.output
