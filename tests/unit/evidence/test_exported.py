@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
@@ -166,6 +166,49 @@ def test_copies_of_originals_that_no_logged_statement_fixed_are_not_checked(mask
         file.unlink()
     report = masked.hand_over(kind=ActKind.DISCLOSURE).report()
     assert (report.broken, report.not_checked) == ((), ("originals",))
+
+
+def test_copies_of_originals_that_only_a_waiting_statement_names_are_not_checked(masked: Export) -> None:
+    for file in (masked.folder / STATEMENTS).glob("*-captures.*"):
+        file.unlink()
+    service, named = masked.deployment.keys.service, list(originals_of(contents(5)).items())
+    waiting = masked.add("captures", sign_capture_statement(named, service, NOW), logged=False)
+    report = masked.hand_over(kind=ActKind.DISCLOSURE).report()
+    assert (report.broken, set(report.not_checked)) == ((), {"originals", waiting})
+
+
+def test_a_copy_that_is_listed_twice_is_broken(masked: Export) -> None:
+    listed = json.loads((masked.folder / LIST).read_bytes())
+    listed["copies"] *= 2
+    (masked.folder / LIST).write_bytes(canonical_json(listed))
+    assert COPIES in masked.hand_over(kind=ActKind.DISCLOSURE).report().broken
+
+
+@pytest.mark.parametrize("part", ["services", "logs", "witnesses"])
+def test_statements_witnessed_after_a_keys_revocation_are_broken(export: Export, part: str) -> None:
+    name = export.add_key(LI)
+    document: dict[str, Any] = trust_file(export.deployment.keys)
+    (entry,) = document[part]
+    entry = {"key": entry} if isinstance(entry, str) else entry
+    document[part] = [entry | {"revoked_at": "2026-03-20T08:30:00Z"}]
+    report = verify_export(export.hand_over().folder, Trust.parse(trust_bytes(document)))[-1]
+    assert {name, ACT_FILE} <= set(report.broken)
+
+
+def test_a_key_whose_statement_is_not_proved_to_be_in_the_log_signs_nothing(export: Export) -> None:
+    proof = export.folder / STATEMENTS / export.add_key(LI).replace(".dsse.json", ".tlog-proof")
+    name = export.add("review", sign_act(export.act, LI, export.deployment.keys.service).envelope)
+    proof.unlink()
+    assert {name, ACT_FILE} <= set(export.hand_over().report().broken)
+
+
+def test_a_statement_under_another_place_than_its_own_is_broken(export: Export) -> None:
+    """The order of entries says whose key counted when; a file's name is nobody's signature."""
+    export.add_key(LI)
+    name = export.add("review", sign_act(export.act, LI, export.deployment.keys.service).envelope)
+    for file in (export.folder / STATEMENTS).glob("*-review.*"):
+        file.rename(file.with_name(f"000000009{file.name[9:]}"))
+    assert export.hand_over().report().broken == (f"000000009{name[9:]}",)
 
 
 def resigned(envelope: bytes, key: OfficerKey, deployment: Deployment) -> bytes:

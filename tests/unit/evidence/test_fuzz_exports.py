@@ -85,7 +85,7 @@ def test_a_bit_flipped_anywhere_in_an_export_is_seen(
     untouched = verify_export(made.folder, deployment.trust)
     assert printed(untouched), as_text(untouched[-1])
     files = [one for one in made.folder.rglob("*") if one.is_file()]
-    for file in flips(files, count(6_000, reduced=120)):
+    for file in flips(files, count(3_000, reduced=80)):
         assert not printed(verify_export(made.folder, deployment.trust)), file
 
 

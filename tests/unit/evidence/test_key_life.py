@@ -229,6 +229,31 @@ def claimed_by(deployment: Deployment, signer: Signer, package: Path, at: dateti
     path.write_bytes(path.read_bytes() + cosignature(note.text, signer, int(at.timestamp())))
 
 
+def test_the_first_of_two_standing_witnesses_dates_a_head(
+    sealed_world: Deployment, package: Path, tmp_path: Path
+) -> None:
+    """What one of them had seen before a key was revoked was not signed late because another looked later."""
+    other = create_keys(tmp_path / "other", name="second.invalid", made_at=KEYS_MADE_AT)
+    claimed_by(sealed_world, other.witness, package, WITNESSED + timedelta(hours=2))
+    revoked_at = WITNESSED + timedelta(hours=1)
+    document = with_life(trust_file(sealed_world.keys), "services", revoked_at=revoked_at)
+    document["witnesses"] += trust_file(other)["witnesses"]
+    assert verify_package(package, Trust.parse(trust_bytes(document))).ok
+
+
+def test_a_time_stamp_of_a_revoked_authority_counts_by_the_witness_and_not_by_its_own_time(
+    deployment: Deployment,
+) -> None:
+    """Whoever has the authority's key may write any time; the entry was seen after its revocation."""
+    built, stamped_at = build(deployment.evidence, contents()), deployment.now
+    signed = deployment.signed(built)
+    deployment.now += timedelta(hours=2)
+    package = deployment.seal_built(built, signed=signed)
+    assert deployment.verify(package).ok
+    trust = bounded(deployment, "time_authorities", revoked_at=stamped_at + timedelta(hours=1))
+    assert verify_package(package, trust).broken == ("keys",)
+
+
 @pytest.mark.parametrize("end", ["revoked_at", "valid_to"])
 def test_a_stolen_witness_key_whose_life_has_ended_makes_nothing_older(
     deployment: Deployment, tmp_path: Path, end: str
@@ -330,11 +355,25 @@ def _key_missing(document: dict[str, Any]) -> None:
     document["witnesses"][0] = {"revoked_at": "2026-03-20T08:30:00Z"}
 
 
+def _log_as_witness(document: dict[str, Any]) -> None:
+    document["witnesses"] = document["logs"]
+    document["logs"] = []
+
+
 @pytest.mark.parametrize(
     "damage",
-    [_misspelt, _no_time, _local_time, _no_such_day, _ends_before_it_begins, _twice, _key_missing],
+    [
+        _misspelt,
+        _no_time,
+        _local_time,
+        _no_such_day,
+        _ends_before_it_begins,
+        _twice,
+        _key_missing,
+        _log_as_witness,
+    ],
 )
-def test_a_life_that_cannot_be_read_is_refused_and_never_ignored(
+def test_a_trust_file_that_cannot_be_read_as_meant_is_refused_and_never_ignored(
     sealed_world: Deployment, damage: Callable[[dict[str, Any]], None]
 ) -> None:
     document = trust_file(sealed_world.keys)
