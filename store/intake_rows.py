@@ -80,8 +80,13 @@ class QuarantineRow(NamedTuple):
 
     @property
     def fingerprint(self) -> bytes:
-        """Digest of all that was claimed and measured, by which a resend is known in whatever frame."""
-        material = json.dumps([self.refusal.wire.topic, *self.refusal.claims, self.refusal.digest])
+        """Digest of all that was claimed and measured, by which a resend is known in whatever frame.
+
+        What does not say which message it is can be known by its very bytes only: two alike may be two.
+        """
+        claims = self.refusal.claims
+        content = self.payload_sha256 if None in claims else self.refusal.digest
+        material = json.dumps([self.refusal.wire.topic, *claims, content])
         return hashlib.sha256(material.encode()).digest()
 
 

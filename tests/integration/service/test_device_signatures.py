@@ -248,6 +248,15 @@ async def test_an_unsigned_message_resent_in_a_fresh_frame_stays_one_row_of_quar
     assert await door.rows("quarantine") == 2
 
 
+async def test_refused_messages_that_do_not_say_which_they_are_are_each_kept(door: Door) -> None:
+    """Two of the same content in frames of their own may be two passages."""
+    nameless = {name: value for name, value in record().properties if name != "epoch"}
+    for second in (4, 5):
+        sent_at = {"sent_at": f"2026-11-23T08:00:0{second}Z"}
+        await door.send(framed(record().topic, nameless | sent_at, weigh().payload))
+    assert await door.rows("quarantine") == 2
+
+
 async def test_what_the_device_itself_sent_wrongly_is_dropped_from_its_spool(door: Door) -> None:
     assert await door.dropped(signed(weigh(b"{", header()))) == [[7, 7]]
     elsewhere = signed(record(seq="8", captured_at="2026-09-23T08:00:00Z"))
