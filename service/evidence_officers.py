@@ -18,7 +18,7 @@ from evidence.report import NOT_CHECKED, NOT_VERIFIED, VERIFIED
 from service.administration import open_database
 from service.chapters import Chapter, Finding
 from service.command import or_not_checked, run_to_end
-from service.history_officers import Officers, officers_of, whole_log_of
+from service.history_officers import Officers, officers_of, whole_log_by
 from service.history_teller import Places
 from service.settings import Settings, load_settings
 
@@ -50,7 +50,7 @@ async def _told(settings: Settings, trust: Trust) -> tuple[Officers, Finding]:
     places = Places(settings.evidence_root, settings.log_root)
     async with open_database(settings) as conn:
         officers = await officers_of(conn, trust=trust, places=places)
-        return officers, await whole_log_of(conn, trust, places)
+        return officers, await whole_log_by(conn, officers, trust=trust, places=places)
 
 
 def _status(lines: Sequence[str]) -> int:

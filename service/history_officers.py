@@ -38,9 +38,8 @@ async def officers_of(conn: Connection, *, trust: Trust, places: Places) -> Offi
     return Officers(chapters, registered(records, chapters, trust), leaves)
 
 
-async def whole_log_of(conn: Connection, trust: Trust, places: Places) -> Finding:
+async def whole_log_by(conn: Connection, officers: Officers, *, trust: Trust, places: Places) -> Finding:
     """Say whether every entry of the log is known, counting the deletions of officers whose keys hold."""
-    officers = await officers_of(conn, trust=trust, places=places)
     services = [service.public_key for service in trust.services]
     reckoning = await reckon(conn, None, officers=officers.keys, services=services)
     return await whole_log(conn, places.log, trust=trust, reckoning=reckoning)

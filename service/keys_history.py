@@ -29,7 +29,7 @@ from evidence.witnessed import witnessed
 from service.administration import open_database
 from service.chapters import Finding
 from service.command import or_not_checked, run_to_end
-from service.history_officers import whole_log_of
+from service.history_officers import officers_of, whole_log_by
 from service.history_teller import Places
 from service.settings import Settings, load_settings
 from store.entry_proofs import KnownEntry, entries_known
@@ -71,12 +71,15 @@ class KeysHistory(NamedTuple):
 
     @property
     def status(self) -> int:
-        """Exit status: 0 all holds and agrees, 1 something does not, 2 something could not be checked."""
-        findings = [self.log, *(one.signature for one in self.statements)]
-        findings += [one.record.inclusion for one in self.statements if one.record.leaf_index is not None]
-        if self.disagreements or any(one.ok is False for one in findings):
+        """Exit status: 0 all holds and agrees, 1 something does not, 2 something could not be checked.
+
+        As in a passage's history, what waits to be logged does not hold yet.
+        """
+        findings = [one.signature for one in self.statements]
+        findings += [one.record.inclusion for one in self.statements]
+        if self.disagreements or any(one.ok is False for one in [self.log, *findings]):
             return NOT_VERIFIED
-        return NOT_CHECKED if any(one.ok is None for one in findings[1:]) else VERIFIED
+        return NOT_CHECKED if any(one.ok is None for one in findings) else VERIFIED
 
 
 @click.command("history")
@@ -95,7 +98,7 @@ def history_command(
     file they have; whether statements are missing there, the log's auditor can tell.
 
     The exit status is 0 if everything holds and the trust file says the same, 1 if not, and 2 if it could
-    not be checked.
+    not be checked, or is not in the log yet.
     """
     settings = load_settings()
     relied_on = Trust.load(trust or settings.trust_path)
@@ -157,7 +160,9 @@ async def _stored(settings: Settings, trust: Trust) -> tuple[list[Record], Findi
         stated = await all_key_statements(conn)
         hashes = [leaf_hash(statement_leaf(one.envelope)) for one in stated]
         known = await entries_known(conn, hashes)
-        log = await whole_log_of(conn, trust, Places(settings.evidence_root, settings.log_root))
+        places = Places(settings.evidence_root, settings.log_root)
+        officers = await officers_of(conn, trust=trust, places=places)
+        log = await whole_log_by(conn, officers, trust=trust, places=places)
     records = []
     for one, leaf in zip(stated, hashes, strict=True):
         look_up = partial(check_published, log_folder=settings.log_root, trust=trust)

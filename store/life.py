@@ -5,7 +5,6 @@ by the columns beside it too: whoever moves a row to another event hides it from
 """
 
 import base64
-import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +13,9 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from domain.errors import NotFound
-from domain.ids import EventId, Sha256
+from domain.ids import PACKAGE_NAME, EventId, Sha256
 from store.connection import Connection
 
-_PACKAGE = re.compile(r"EV-([0-9a-f]{32})(\.s[0-9]+)?")
 _BEYOND = 20
 """So many supplements behind the last one known are looked for."""
 
@@ -84,12 +82,12 @@ async def event_named(conn: Connection, name: str) -> EventId:
     NotFound
         Nothing here has this id.
     """
-    package = _PACKAGE.fullmatch(name)
+    package = PACKAGE_NAME.fullmatch(name)
     cursor = await conn.execute(
         """SELECT event_id FROM package WHERE event_id = %(event)s
            UNION SELECT event_id FROM hit WHERE event_id = %(event)s
            UNION SELECT event_id FROM case_file WHERE case_id = %(name)s""",
-        {"event": package[1] if package else name, "name": name},
+        {"event": package["event"] if package else name, "name": name},
     )
     row = await cursor.fetchone()
     if row is None:

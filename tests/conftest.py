@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.bench",
     "tests.fixtures.tokens",
+    "tests.fixtures.life",
 ]
 
 

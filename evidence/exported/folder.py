@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from domain.errors import EvidenceBroken
+from domain.ids import PACKAGE_NAME
 from evidence.durable import read_regular
 from evidence.package import MAX_TAG_BYTES
 from evidence.verify.inspection import some
@@ -18,17 +19,16 @@ HISTORY = "history.json"
 STATEMENTS = "statements"
 
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\n\r\\]+)\n")
-_PACKAGE = re.compile(r"EV-([0-9a-f]{32})(?:\.s[0-9]+)?")
 
 
 def packages_in(folder: Path) -> list[Path]:
     """Return the packages in an export, the first before its supplements."""
-    return sorted(one for one in folder.iterdir() if _PACKAGE.fullmatch(one.name))
+    return sorted(one for one in folder.iterdir() if PACKAGE_NAME.fullmatch(one.name))
 
 
 def events_of(packages: Iterable[str]) -> set[str]:
     """Return the passages of packages, by the names of their folders."""
-    return {match[1] for one in packages if (match := _PACKAGE.fullmatch(one))}
+    return {match["event"] for one in packages if (match := PACKAGE_NAME.fullmatch(one))}
 
 
 def read(path: Path) -> bytes:

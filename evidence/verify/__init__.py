@@ -10,12 +10,11 @@ what holds as a sentence, and raises `EvidenceBroken` where it does not. Its nam
 """
 
 import os
-import re
 from itertools import takewhile
 from pathlib import Path
 
 from domain.errors import EvidenceBroken, ServiceUnavailable
-from domain.ids import EventId
+from domain.ids import PACKAGE_NAME, EventId
 from evidence.bag import folder_name
 from evidence.policy import LAYERS, ON_REQUEST, Policy
 from evidence.report import Layer, Report
@@ -24,8 +23,6 @@ from evidence.verify.inspection import Earlier, Inspection, printable
 from evidence.verify.table import CHECKS
 
 __all__ = ["verify_package"]
-
-_SUPPLEMENT = re.compile(r"EV-([0-9a-f]{32})\.s([1-9][0-9]{0,17})")
 
 
 def verify_package(path: Path, trust: Trust, *, policy: Policy | None = None) -> Report:
@@ -51,10 +48,11 @@ def verify_package(path: Path, trust: Trust, *, policy: Policy | None = None) ->
 
 def _followed(root: Path) -> list[Path]:
     """Return the packages beside it that a supplement follows, the nearest first, up to a gap."""
-    match = _SUPPLEMENT.fullmatch(root.name)
-    if match is None:
+    match = PACKAGE_NAME.fullmatch(root.name)
+    if match is None or match["supplement"] is None:
         return []
-    names = (folder_name(EventId(match[1]), number) for number in reversed(range(int(match[2]))))
+    earlier = reversed(range(int(match["supplement"])))
+    names = (folder_name(EventId(match["event"]), number) for number in earlier)
     return list(takewhile(os.path.lexists, (root.parent / name for name in names)))
 
 

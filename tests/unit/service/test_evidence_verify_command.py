@@ -19,8 +19,13 @@ from tests.fixtures.evidence import Deployment, contents, copy_of
 @pytest.fixture
 def trust(sealed_world: Deployment, tmp_path: Path) -> Path:
     """The deployment's trust file, published apart from its packages."""
-    file = tmp_path / "trust.json"
-    file.write_bytes(trust_bytes(trust_file(sealed_world.keys)))
+    return trust_of(sealed_world, tmp_path)
+
+
+def trust_of(world: Deployment, folder: Path) -> Path:
+    """Write a deployment's trust file into a folder that holds no package of its own."""
+    file = folder / "trust.json"
+    file.write_bytes(trust_bytes(trust_file(world.keys)))
     return file
 
 
@@ -110,8 +115,7 @@ def sealed_again(world: Deployment, first: Path, folder: Path) -> Path:
 def test_two_first_packages_of_one_event_are_a_finding_though_each_verifies_alone(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    file = tmp_path / "own-trust.json"
-    file.write_bytes(trust_bytes(trust_file(deployment.keys)))
+    file = trust_of(deployment, tmp_path)
     first = deployment.seal(contents(1))
     other = sealed_again(deployment, first, tmp_path / "handed/later")
     for alone in (first, other):
@@ -130,8 +134,7 @@ def test_a_supplement_of_another_first_package_than_the_one_beside_which_it_is_s
     deployment: Deployment, tmp_path: Path
 ) -> None:
     """Alone it is not checked; a first package that it does not follow contradicts it."""
-    file = tmp_path / "own-trust.json"
-    file.write_bytes(trust_bytes(trust_file(deployment.keys)))
+    file = trust_of(deployment, tmp_path)
     first = deployment.seal(contents(1))
     named = sha256_of(b"another first package")
     late = deployment.seal(replace(contents(1), supplement=1, predecessor_tagmanifest=named))
@@ -168,8 +171,7 @@ def test_a_folder_of_packages_passes_over_none_that_looks_like_one(
 
 
 def test_a_supplement_alone_is_status_2(deployment: Deployment, tmp_path: Path) -> None:
-    file = tmp_path / "own-trust.json"
-    file.write_bytes(trust_bytes(trust_file(deployment.keys)))
+    file = trust_of(deployment, tmp_path)
     first = build(deployment.evidence, contents(1))
     late = replace(contents(1), supplement=1, predecessor_tagmanifest=first.tagmanifest)
     package = deployment.seal(late)
