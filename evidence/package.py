@@ -315,18 +315,17 @@ def _add(files: dict[str, _File], path: str, data: bytes, digest: Sha256 | None 
 def _write_payload(building: Path, payload: Mapping[str, _File]) -> dict[str, str]:
     """Write the payload through to the disk and return its SM3 digests.
 
-    On two threads, the largest file first: neither the disk nor the digest holds the interpreter.
+    While threads write, the largest file first, this one digests: neither holds the interpreter.
     """
     for folder in {(building / path).parent for path in payload}:
         folder.mkdir(parents=True, exist_ok=True)
-
-    def keep(path: str) -> str:
-        write_new(building / path, payload[path].data)
-        return sm3_of(payload[path].data)
-
     largest_first = sorted(payload, key=lambda path: len(payload[path].data), reverse=True)
     with ThreadPoolExecutor(WRITERS) as writers:
-        return dict(zip(largest_first, writers.map(keep, largest_first), strict=True))
+        written = [writers.submit(write_new, building / path, payload[path].data) for path in largest_first]
+        digests = {path: sm3_of(file.data) for path, file in payload.items()}
+        for one in written:
+            one.result()
+    return digests
 
 
 def _tags(
