@@ -101,9 +101,10 @@ def find_departures(  # noqa: PLR0917 - compiled code takes no keywords
     problem: Array,
     alike: float,
     strip_z: Array,
-    reading_z: Array,
+    heavier_z: Array,
+    lighter_z: Array,
 ) -> None:
-    """Write the largest departure of a strip and of a reading, in standard deviations, (B,).
+    """Write the largest departures of a strip and of a reading either way, in standard deviations, (B,).
 
     A strip's departures are averaged over axles with the inverse of their own variance; what axles of a
     vehicle have in common adds up as it is; what is `usual` at the site is none. A weight of exactly zero
@@ -127,7 +128,9 @@ def find_departures(  # noqa: PLR0917 - compiled code takes no keywords
                 apart = apart / axle[vehicle, place] - usual[mask, at, kind, strip]
                 variance = _between(own[mask, at, kind], strip, knots, np.log(axle[vehicle, place]))
                 together = common[mask, at, kind, strip]
-                reading_z[vehicle] = max(reading_z[vehicle], abs(apart) / np.sqrt(variance + together))
+                reading = apart / np.sqrt(variance + together)
+                heavier_z[vehicle] = max(heavier_z[vehicle], reading)
+                lighter_z[vehicle] = max(lighter_z[vehicle], -reading)
                 total += apart / variance
                 certainty += 1.0 / variance
                 root += 1.0 / np.sqrt(variance)

@@ -34,12 +34,13 @@ class Departures:
     Attributes
     ----------
     strip : of one strip, over all axles
-    reading : of one strip at one axle
+    heavier, lighter : of one strip at one axle, by what it reads above and below what the others expect
     pattern_known : whether the strips' mean departures at this site were known and taken out
     """
 
     strip: Floats
-    reading: Floats
+    heavier: Floats
+    lighter: Floats
     pattern_known: Bools
 
 
@@ -65,7 +66,8 @@ def departures(
     compared = [table.contrasts(mask) for mask in at.masks]
     known = np.array([pattern is not None and pattern.mask == mask for mask in at.masks], dtype=np.bool_)
     usual = [_usual(each, pattern if knows else None) for each, knows in zip(compared, known, strict=True)]
-    found = Departures(np.zeros(len(load)), np.zeros(len(load)), known[at.which])
+    strip, heavier, lighter = np.zeros((3, len(load)))
+    found = Departures(strip, heavier, lighter, known[at.which])
     _kernels.find_departures(
         np.ascontiguousarray(load, dtype=np.float64),
         np.stack([each.weight for each in compared]),
@@ -80,7 +82,8 @@ def departures(
         np.ascontiguousarray(weighed.problem),
         ALIKE,
         found.strip,
-        found.reading,
+        found.heavier,
+        found.lighter,
     )
     return found
 

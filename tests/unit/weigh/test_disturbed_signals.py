@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -82,6 +82,7 @@ def test_garbage_never_makes_a_wrong_number_that_is_accepted(seed: int, values: 
 
 @EXAMPLES
 @given(st.integers(0, 2**32 - 1), st.floats(-1.0, 1.5), st.integers(0, 7))
+@example(seed=5713, height=0.71875, strip=2)  # a light axle that bounces, three times as heavy on one strip
 def test_a_step_within_a_pulse_never_makes_a_wrong_number_that_is_accepted(
     seed: int, height: float, strip: int
 ) -> None:

@@ -91,7 +91,7 @@ def test_a_vehicle_not_weighed_is_held_by_its_problem_alone(station: Station) ->
     "wrong",
     [
         {"strip_departure": 0.0},
-        {"reading_departure": np.inf},
+        {"reading_heavier": np.inf},
         {"many_strips": np.nan},
         {"least_u_gross_ppm": -1},
     ],

@@ -63,12 +63,13 @@ def test_a_departure_is_that_of_a_fit_with_one_strip_free() -> None:
                 )
                 own = _between(compared, *cell, int(strip), axle[vehicle, one])
                 shared = compared.common[*cell, strip]
-                single.append(abs(apart) / np.sqrt(own + shared))
+                single.append(apart / np.sqrt(own + shared))
                 total, weight, common = total + apart / own, weight + 1 / own, common + np.sqrt(shared) / own
                 roots.append(1 / np.sqrt(own))
             variance = (1 - ALIKE) * weight + ALIKE * sum(roots) ** 2 + common**2
             whole.append(abs(total) / np.sqrt(variance))
-        assert found.reading[vehicle] == pytest.approx(max(single), rel=1e-6)
+        assert found.heavier[vehicle] == pytest.approx(max(single), rel=1e-6)
+        assert found.lighter[vehicle] == pytest.approx(-min(single), rel=1e-6)
         assert found.strip[vehicle] == pytest.approx(max(whole), rel=1e-6)
 
 
@@ -83,8 +84,9 @@ def test_on_a_level_road_strips_depart_by_their_noise_alone() -> None:
     at = places(np.ones((4_000, 4), dtype=np.bool_), np.full(4_000, 20.0), level)
     found = departures(load, look_up(load, kind, at, level), kind, at, level)
     assert 0.9 < np.median(found.strip) < 1.5
-    assert np.median(found.reading) < 2.5
-    assert np.quantile(found.reading, 0.999) < 5.0
+    reading = np.maximum(found.heavier, found.lighter)
+    assert np.median(reading) < 2.5
+    assert np.quantile(reading, 0.999) < 5.0
 
 
 def test_what_all_strips_have_in_common_is_no_departure() -> None:
@@ -92,7 +94,8 @@ def test_what_all_strips_have_in_common_is_no_departure() -> None:
     even = np.where(alive[:, None], 7_000.0, np.nan) * np.ones((1, 4, 1))
     found = _departures(even, kind, speed, alive)
     assert found.strip.max() < 1e-9
-    assert found.reading.max() < 1e-9
+    assert found.heavier.max() < 1e-9
+    assert found.lighter.max() < 1e-9
 
 
 def test_a_strip_alone_has_none_to_be_compared_with() -> None:
@@ -100,7 +103,8 @@ def test_a_strip_alone_has_none_to_be_compared_with() -> None:
     alive[:, 1:] = False
     found = _departures(load, kind, speed, alive)
     assert not found.strip.any()
-    assert not found.reading.any()
+    assert not found.heavier.any()
+    assert not found.lighter.any()
 
 
 def test_a_vehicle_not_weighed_departs_by_nothing() -> None:
@@ -110,7 +114,8 @@ def test_a_vehicle_not_weighed_departs_by_nothing() -> None:
     alive[2] = False
     found = _departures(load, kind, speed, alive)
     assert not found.strip[:3].any()
-    assert not found.reading[:3].any()
+    assert not found.heavier[:3].any()
+    assert not found.lighter[:3].any()
     assert np.isfinite(found.strip).all()
 
 
@@ -119,7 +124,7 @@ def test_one_wrong_reading_shows_at_its_axle_and_less_in_the_strip() -> None:
     load = np.full((1, 4, 4), 7_000.0)
     load[0, 2, 1] *= 1.5
     found = _departures(load, kind, np.array([20.0]), np.ones((1, 4), dtype=np.bool_))
-    assert found.reading[0] > 2 * found.strip[0]
+    assert found.heavier[0] > 2 * found.strip[0]
     load[0, :, 1] = 10_500.0
     whole = _departures(load, kind, np.array([20.0]), np.ones((1, 4), dtype=np.bool_))
     assert whole.strip[0] > 2 * found.strip[0]
