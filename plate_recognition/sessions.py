@@ -1,12 +1,17 @@
 """onnxruntime sessions: opened the same way everywhere, and digested for the evidence."""
 
+import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# As it is loaded, onnxruntime 1.32 for Linux leaves a device id in the home folder and tells its makers of
+# every process and model. It reads this but once, then, and its own function for the same comes too late.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument, InvalidProtobuf
 
 from domain.errors import ConfigurationError
