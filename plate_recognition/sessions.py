@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 # As it is loaded, onnxruntime 1.32 for Linux leaves a device id in the home folder and tells its makers of
 # every process and model. It reads this but once, then, and its own function for the same comes too late.
+# Set, and nothing read: what this software itself does hangs on its settings alone.
 os.putenv("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument, InvalidProtobuf

@@ -58,11 +58,13 @@ def test_a_wrong_gain_of_two_strips_makes_no_case(station: Station) -> None:
     assert all(codes == (STRIPS_INCONSISTENT,) for codes in _held(weighing))
 
 
-def test_a_wrong_reading_of_one_axle_makes_no_case(station: Station) -> None:
+@pytest.mark.parametrize(("factor", "least"), [(0.5, 0.8), (2.0, 0.95)])
+def test_a_wrong_reading_of_one_axle_makes_no_case(station: Station, factor: float, least: float) -> None:
+    """One too light hides more easily among strips that bounce, and accuses nobody."""
     strips = station.strips()
-    strips.load[:, 1, 4] *= 2.0
+    strips.load[:, 1, 4] *= factor
     codes = _held(station.weigh(strips))
-    assert sum(STRIPS_INCONSISTENT in code for code in codes) >= 0.95 * len(codes)
+    assert sum(STRIPS_INCONSISTENT in code for code in codes) >= least * len(codes)
 
 
 def test_a_strip_out_of_use_is_not_compared(station: Station) -> None:
@@ -92,6 +94,7 @@ def test_a_vehicle_not_weighed_is_held_by_its_problem_alone(station: Station) ->
     [
         {"strip_departure": 0.0},
         {"reading_heavier": np.inf},
+        {"reading_lighter": 0.0},
         {"many_strips": np.nan},
         {"least_u_gross_ppm": -1},
     ],
